@@ -1,0 +1,1 @@
+"""What runs the project: its environment, JupyterLab, its notebooks and their checks."""

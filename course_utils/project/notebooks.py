@@ -1,0 +1,150 @@
+"""The lessons as files: find them, execute them for storage, put solutions in their places."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import os
+import textwrap
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from course_utils.classroom import manifest
+from course_utils.classroom.exercise import Exercise
+
+CELL_LIMIT = 120  # seconds
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+# What an executed cell must not depend on, and what would make its outputs differ.
+PINNED = {
+    "COURSE_PICTURES": None,  # the learner's own photos
+    "COURSE_GPU": None,
+    "KERAS_BACKEND": None,
+    "TQDM_DISABLE": "1",  # a progress bar's text depends on the speed
+    "PYTHONHASHSEED": "0",
+    # ipykernel then leaves the file descriptors alone, under nbval and here alike.
+    "PYTEST_CURRENT_TEST": "a notebook",
+}
+
+
+def lessons(root: Path, lesson: str | None = None) -> list[Path]:
+    """Return the paths of the lessons in the manifest's order, or of the one named "01"."""
+    course = manifest.load(root)
+    wanted = [course.find(lesson)] if lesson else course.lessons
+    return [root / "notebooks" / f"{each.notebook}.ipynb" for each in wanted]
+
+
+def execute(path: Path) -> None:
+    """Execute a notebook and store its outputs: the same bytes each time but for what is measured.
+
+    Raises nbclient.exceptions.CellExecutionError where a cell fails; the file is then unchanged.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    run(notebook, path.parent)
+    write(notebook, path)
+
+
+def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Execute a notebook in `folder` as nbval does; return it with its outputs."""
+    from nbclient import NotebookClient
+
+    client = NotebookClient(
+        notebook,
+        timeout=CELL_LIMIT,
+        kernel_name="python3",
+        record_timing=False,
+        coalesce_streams=True,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    with pinned_environment():
+        return client.execute()
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook without what differs from one machine to the next."""
+    notebook.metadata = NotebookNode(
+        kernelspec=NotebookNode(KERNEL),
+        language_info=NotebookNode(name="python", file_extension=".py", mimetype="text/x-python"),
+    )
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode({"tags": tags} if tags else {})
+    unfinished = path.with_suffix(".part")
+    nbformat.write(notebook, unfinished, version=nbformat.NO_CONVERT)
+    os.replace(unfinished, path)
+
+
+@contextmanager
+def pinned_environment() -> Iterator[None]:
+    """Give the kernels started meanwhile the environment that stored outputs are made in."""
+    before = {name: os.environ.get(name) for name in PINNED}
+    set_environment(PINNED)
+    try:
+        yield
+    finally:
+        set_environment(before)
+
+
+def set_environment(variables: dict[str, str | None]) -> None:
+    """Set each variable of this process's environment; None removes it."""
+    for name, value in variables.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return a cell's tags."""
+    return list(cell.metadata.get("tags", []))
+
+
+def exercise_cell(notebook: NotebookNode, exercise_id: str) -> NotebookNode:
+    """Return the cell tagged `exercise:<id>`. Raises LookupError where there is not exactly one."""
+    found = [cell for cell in notebook.cells if f"exercise:{exercise_id}" in tags(cell)]
+    if len(found) != 1:
+        raise LookupError(
+            f"{len(found)} cells are tagged exercise:{exercise_id}; expected exactly one"
+        )
+    return found[0]
+
+
+def solved(notebook: NotebookNode, exercises: Iterable[Exercise]) -> NotebookNode:
+    """Return the set-up and exercise cells alone, each solution in its starter's place."""
+    cells = [
+        nbformat.from_dict(dict(cell))
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        and any(tag == "setup" or tag.startswith("exercise:") for tag in tags(cell))
+    ]
+    copy = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
+    for exercise in exercises:
+        cell = exercise_cell(copy, exercise.id)
+        cell.source = with_answer(cell.source, exercise, exercise.solution)
+    return copy
+
+
+def with_answer(source: str, exercise: Exercise, answer) -> str:
+    """Return an exercise cell's source with `answer`, a function, in place of the starter."""
+    name = exercise.solution.__name__
+    starter = function_in(source, name)
+    lines = source.splitlines()
+    body = source_of(answer)
+    body = body.replace(f"def {answer.__name__}(", f"def {name}(", 1)
+    return "\n".join([*lines[: starter.lineno - 1], body, *lines[starter.end_lineno :]])
+
+
+def function_in(source: str, name: str) -> ast.FunctionDef:
+    """Return the definition of a function in a cell. Raises LookupError where it is missing."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef) and node.name == name:
+            return node
+    raise LookupError(f"the exercise cell defines no function {name}()")
+
+
+def source_of(function) -> str:
+    """Return a function's source, without indentation."""
+    return textwrap.dedent(inspect.getsource(function)).rstrip()

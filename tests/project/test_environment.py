@@ -1,0 +1,209 @@
+"""The set-up says what is wrong and how to mend it, whatever stops it."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from course_utils.project import environment
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def bare_course(tmp_path):
+    """A copy of what the set-up reads, without an environment."""
+    return copy_of_course(tmp_path / "course")
+
+
+def copy_of_course(folder):
+    folder.mkdir(parents=True)
+    for name in ("pyproject.toml", environment.LOCK, environment.GPU_LOCK, "Makefile", "README.md"):
+        shutil.copy(ROOT / name, folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "course_utils", folder / "course_utils", ignore=ignored)
+    return folder
+
+
+def base_python():
+    """The interpreter that this environment was made from: it has none of the packages."""
+    return getattr(sys, "_base_executable", sys.executable)
+
+
+def course(folder, *arguments, python=None, **environment_variables):
+    """Run the command line in a copy of the course, as somebody without any set-up would."""
+    variables = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    return subprocess.run(
+        [python or base_python(), "-m", "course_utils", *arguments],
+        cwd=folder,
+        env=variables | environment_variables,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_without_a_network_it_says_so(bare_course, tmp_path):
+    done = course(
+        bare_course,
+        "lab",
+        HTTPS_PROXY="http://127.0.0.1:9",
+        HTTP_PROXY="http://127.0.0.1:9",
+        NO_PROXY="",
+        PIP_RETRIES="0",
+        PIP_NO_CACHE_DIR="1",
+        UV_CACHE_DIR=str(tmp_path / "cache"),
+    )
+    assert done.returncode == 1
+    assert "No package index can be reached" in done.stderr
+    assert "make lab" in done.stderr
+    assert "Traceback" not in done.stderr
+    # Half an environment never passes for a whole one.
+    assert not (bare_course / ".venv" / "course-lock.txt").exists()
+
+
+def test_a_small_disk_is_refused_before_anything_is_downloaded(small_disk):
+    folder = copy_of_course(small_disk(64) / "course")
+    done = course(folder, "setup")
+    assert done.returncode == 1
+    assert "The disk is too full: the environment needs 4 GiB, and 0.1 GiB are free" in done.stderr
+    assert not (folder / ".venv").exists()
+
+
+def test_a_disk_that_fills_up_meanwhile_is_named_as_the_cause(small_disk, tmp_path):
+    wheel = tmp_path / "big-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("big.bin", bytes(40 * 2**20))
+        archive.writestr("big-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("big-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: big\nVersion: 1.0\n")
+        archive.writestr("big-1.0.dist-info/RECORD", "")
+    disk = small_disk(16)
+    installers = (
+        ["uv", "pip", "install", "--offline", "--no-deps", "--cache-dir", str(tmp_path / "cache")],
+        ["pip", "install", "--no-index", "--no-deps"],
+    )
+    for number, installer in enumerate(installers):
+        target = ["--target", str(disk / str(number)), str(wheel)]
+        with pytest.raises(environment.SetupError, match=r"(?s)The disk is full.*make lab"):
+            environment.run([sys.executable, "-m", *installer, *target])
+        shutil.rmtree(disk / str(number), ignore_errors=True)
+
+
+def test_other_bytes_than_the_lock_names_are_refused(tmp_path):
+    wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr("tiny-1.0.dist-info/RECORD", "")
+    lock = tmp_path / "lock.txt"
+    lock.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
+    for installer in (["uv", "pip", "install", "--offline"], ["pip", "install"]):
+        command = [sys.executable, "-m", *installer, "--no-index", "--find-links", str(tmp_path)]
+        command += ["--require-hashes", "--target", str(tmp_path / "to"), "-r", str(lock)]
+        with pytest.raises(environment.SetupError, match="other bytes than the lock names"):
+            environment.run(command)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_a_folder_without_write_permission_is_named_as_the_cause(tmp_path):
+    folder = tmp_path / "course"
+    folder.mkdir()
+    for parent in (tmp_path, *tmp_path.parents[:2]):
+        parent.chmod(0o755)
+    made = subprocess.run(
+        ["/usr/bin/env", "python3", "-m", "venv", str(folder / ".venv")],
+        capture_output=True,
+        text=True,
+        user=65534,
+        cwd="/",
+        env={"PATH": "/usr/bin:/bin"},
+    )
+    assert made.returncode != 0
+    assert "can't be written to" in environment.cause(made.stdout + made.stderr)
+
+
+def unsuitable_pythons():
+    """Interpreters on this machine that are too old or too new for the course."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    names = [*map(str, sorted(pyenv.glob("versions/*/bin/python")))]
+    names += [f"python3.{minor}" for minor in (8, 9, 10, 14, 15)]
+    found = []
+    for name in names:
+        code = "import sys; sys.exit((3, 11) <= sys.version_info[:2] <= (3, 13))"
+        if shutil.which(name) and subprocess.run([name, "-c", code], capture_output=True).returncode == 0:
+            found.append(shutil.which(name))
+    return found
+
+
+@pytest.mark.skipif(not unsuitable_pythons(), reason="every Python here suits the course")
+@pytest.mark.parametrize("python", unsuitable_pythons(), ids=lambda path: str(Path(path).parts[-3]))
+def test_an_unsuitable_python_says_which_one_is_needed(python, bare_course, tmp_path):
+    alone = course(bare_course, "lab", python=python, PATH=str(tmp_path))
+    assert alone.returncode == 1
+    assert "the course needs Python 3.11, 3.12 or 3.13" in alone.stderr
+    assert "make lab PYTHON=python3.11" in alone.stderr
+    assert "Traceback" not in alone.stderr
+
+
+@pytest.mark.skipif(not unsuitable_pythons(), reason="every Python here suits the course")
+def test_an_unsuitable_python_hands_over_to_a_suitable_one(bare_course, tmp_path):
+    name = f"python3.{sys.version_info.minor}"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / name).symlink_to(base_python())
+    done = course(bare_course, "--help", python=unsuitable_pythons()[-1], PATH=str(tmp_path / "bin"))
+    assert done.returncode == 0, done.stderr
+    assert f"using {name} instead" in done.stdout
+    assert "open your copy of the course in JupyterLab" in done.stdout
+
+
+def test_a_taken_port_names_the_command_that_takes_another():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = course(ROOT, "lab", "--no-browser", "--port", str(port), python=sys.executable)
+    assert done.returncode == 1
+    assert f"Port {port} is taken" in done.stderr
+    assert f"make lab PORT={port + 1}" in done.stderr
+
+
+def test_no_port_is_named_as_such():
+    done = course(ROOT, "lab", "--no-browser", "--port", "99999", python=sys.executable)
+    assert done.returncode == 1
+    assert "99999 is no port" in done.stderr
+
+
+def test_an_interrupted_set_up_is_taken_up_again(bare_course):
+    # What a kill leaves behind: an environment without its stamp, with an interpreter or without.
+    (bare_course / ".venv" / "bin").mkdir(parents=True)
+    python = environment.python_of(bare_course / ".venv")
+    assert not environment.works(python)
+    python.parent.mkdir(exist_ok=True)
+    python.write_text("cut off")
+    python.chmod(0o755)
+    assert not environment.works(python)
+
+
+def test_every_package_of_the_lock_is_found_with_its_versions():
+    lock = (ROOT / environment.LOCK).read_text(encoding="utf-8")
+    pins = environment.pins(lock)
+    pinned = [line for line in lock.splitlines() if line and line[0] not in " #"]
+    assert sum(map(len, pins.values())) == len(pinned) > 100
+    block = environment.block_of("uv", lock)
+    assert block.startswith("uv==")
+    assert "--hash=sha256:" in block
+    assert block.count("==") == 1
+
+
+def test_this_environment_is_reported_where_it_differs(tmp_path, capsys):
+    own = environment.installed_version("tabulate")
+    (tmp_path / environment.LOCK).write_text("tabulate==0.0.1 \\\n    --hash=sha256:00\nnumpy==0.1\n")
+    environment.report_differences(tmp_path)
+    said = capsys.readouterr().out
+    assert f"tabulate {own} (the lock has 0.0.1)" in said
+    assert "python -m pip install -r requirements.lock" in said
