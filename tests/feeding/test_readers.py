@@ -1,0 +1,146 @@
+import os
+import pickle
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_utils.feeding.pictures import broken_files
+from course_utils.feeding.readers import UnreadablePicture, read_bgr_float64, read_photo
+
+
+def test_a_photo_is_rgb_uint8_of_the_size_asked_for(tmp_path):
+    path = tmp_path / "red over blue.png"
+    pixels = np.zeros((20, 30, 3), np.uint8)
+    pixels[:10, :, 0], pixels[10:, :, 2] = 255, 255
+    Image.fromarray(pixels).save(path)
+    photo = read_photo(path)
+    assert photo.shape == (224, 224, 3)
+    assert photo.dtype == np.uint8
+    photo = read_photo(path, height=6, width=4)
+    assert photo.shape == (6, 4, 3)
+    assert photo[0, 0].tolist() == [255, 0, 0]
+    assert photo[-1, -1].tolist() == [0, 0, 255]
+    assert np.array_equal(read_photo(path, 20, 30), pixels)
+
+
+def test_pixels_are_those_of_opencv(photos, tmp_path):
+    files = broken_files(tmp_path)
+    odd = [files[name] for name in ("grayscale", "cmyk", "png16", "exif_rotated", "animated_gif")]
+    for path in [*photos.paths[:8], *odd]:
+        expected = cv2.imread(str(path), cv2.IMREAD_COLOR)
+        expected = cv2.resize(expected, (60, 50), interpolation=cv2.INTER_LINEAR)[:, :, ::-1]
+        # CMYK and grayscale take another way to RGB than to BGR inside OpenCV: rounding.
+        assert np.abs(read_photo(path, 50, 60).astype(int) - expected).max() <= 1, path.name
+
+
+@pytest.mark.parametrize("kind", [str, os.fsencode, lambda path: path])
+def test_any_name_and_any_kind_of_path(photos, tmp_path, kind):
+    path = tmp_path / "Jörgs Fotos 写真" / "café ☕.jpg"
+    path.parent.mkdir()
+    shutil.copy(photos.paths[0], path)
+    assert np.array_equal(read_photo(kind(path)), read_photo(photos.paths[0]))
+
+
+def test_out_is_filled_and_returned(photos):
+    batch = np.zeros((3, 50, 60, 3), np.uint8)
+    for place in range(3):
+        row = batch[place]
+        assert read_photo(photos.paths[place], 50, 60, out=row) is row
+    for place in range(3):
+        assert np.array_equal(batch[place], read_photo(photos.paths[place], 50, 60))
+
+
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.zeros((60, 50, 3), np.uint8),
+        np.zeros((50, 60, 3), np.float32),
+        np.zeros((50, 120, 3), np.uint8)[:, ::2],
+        np.broadcast_to(np.zeros(3, np.uint8), (50, 60, 3)),
+    ],
+)
+def test_an_out_that_does_not_fit_is_refused(photos, out):
+    with pytest.raises(ValueError, match="out must be"):
+        read_photo(photos.paths[0], 50, 60, out=out)
+
+
+def test_a_size_below_one_pixel_is_refused(photos):
+    with pytest.raises(ValueError, match="at least 1 pixel, found 0 and 60"):
+        read_photo(photos.paths[0], 0, 60)
+
+
+@pytest.mark.parametrize(
+    ("what", "reason"),
+    [
+        ("empty", r"the file is empty \(0 bytes\)"),
+        ("truncated", "starts as a JPEG file and can't be decoded: cut short or damaged"),
+        ("text", "not a picture that OpenCV can decode .*This is"),
+    ],
+)
+def test_what_is_wrong_with_a_broken_file(tmp_path, what, reason):
+    path = broken_files(tmp_path)[what]
+    with pytest.raises(UnreadablePicture, match=reason) as error:
+        read_photo(path)
+    assert error.value.path == str(path)
+    assert str(error.value).startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("part", [0.05, 0.3, 0.6, 0.95, -1000])
+def test_a_photo_cut_short_is_noticed(photos, tmp_path, part):
+    content = photos.paths[0].read_bytes()
+    kept = int(len(content) * part) if part > 0 else part
+    (tmp_path / "cut.jpg").write_bytes(content[:kept])
+    with pytest.raises(UnreadablePicture, match="cut short"):
+        read_photo(tmp_path / "cut.jpg")
+
+
+def test_no_such_file_and_a_folder(tmp_path):
+    with pytest.raises(UnreadablePicture, match="there is no such file"):
+        read_photo(tmp_path / "gone.jpg")
+    if os.name == "posix":
+        with pytest.raises(UnreadablePicture, match="it is a folder"):
+            read_photo(tmp_path)
+
+
+def test_a_file_without_permission(public_folder, photos, ask_python, as_other_user):
+    path = public_folder / "closed.jpg"
+    shutil.copy(photos.paths[0], path)
+    path.chmod(0o000)
+    code = f"""
+import json
+from course_utils.feeding.readers import UnreadablePicture, read_photo
+try:
+    read_photo({str(path)!r})
+except UnreadablePicture as error:
+    print(json.dumps(error.reason))
+"""
+    assert ask_python(code, user=as_other_user) == "no permission to read it"
+
+
+def test_the_error_survives_the_way_between_processes():
+    error = pickle.loads(pickle.dumps(UnreadablePicture("a/b.jpg", "it is empty")))
+    assert isinstance(error, ValueError)
+    assert (error.path, error.reason) == ("a/b.jpg", "it is empty")
+    assert str(error) == "a/b.jpg: it is empty"
+
+
+def test_the_worker_of_004_e3_has_its_flaws(photos, tmp_path):
+    photo = read_bgr_float64(str(photos.paths[0]), 50, 60)
+    assert photo.dtype == np.float64
+    assert photo.nbytes == 8 * read_photo(photos.paths[0], 50, 60).nbytes
+    assert np.allclose(photo[:, :, ::-1] * 255, read_photo(photos.paths[0], 50, 60), atol=1e-6)
+    with pytest.raises(cv2.error) as error:
+        read_bgr_float64(str(tmp_path / "gone.jpg"))
+    assert "gone.jpg" not in str(error.value)
+
+
+def test_a_worker_imports_neither_tensorflow_nor_the_pictures_libraries(ask_python):
+    loaded = ask_python(
+        "import sys, json, course_utils.feeding.readers\n"
+        "print(json.dumps([name for name in ('tensorflow', 'keras', 'PIL', 'skimage', "
+        "'matplotlib', 'tqdm', 'course_utils.feeding.pictures') if name in sys.modules]))"
+    )
+    assert loaded == []
