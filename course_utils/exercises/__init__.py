@@ -1,0 +1,1 @@
+"""The exercises: one file a lesson, each with task, check, hints, solution and mistakes."""
