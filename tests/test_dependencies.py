@@ -20,7 +20,9 @@ LOCKS = {environment.LOCK: ("test", "dev"), environment.GPU_LOCK: ("test", "dev"
 def stated(extras):
     """Return the requirements of the project and of some extras."""
     groups = PYPROJECT["project"]["optional-dependencies"]
-    lines = PYPROJECT["project"]["dependencies"] + [line for extra in extras for line in groups[extra]]
+    lines = PYPROJECT["project"]["dependencies"] + [
+        line for extra in extras for line in groups[extra]
+    ]
     return [Requirement(line) for line in lines]
 
 
@@ -78,7 +80,7 @@ def test_conda_installs_exactly_the_lock():
 
 def test_every_dependency_has_its_reason_beside_it():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    dependencies = text[text.index("dependencies = [") : text.index("[project.scripts]")]
+    dependencies = text[text.index("dependencies = [") : text.index("[tool.setuptools")]
     lines = re.findall(r'^ +"[a-zA-Z].*$', dependencies, flags=re.MULTILINE)
     assert len(lines) == len(stated(("test", "dev", "gpu")))
     assert [line for line in lines if not re.search(r'",\s+# \w.{10,}', line)] == []

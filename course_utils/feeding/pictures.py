@@ -69,10 +69,10 @@ class PhotoSet:
     def __repr__(self) -> str:
         names = _some(self.classes, 10)
         text = f"{len(self)} photos of {len(self.classes)} classes: {names}"
-        text += f"; {self.megabytes:.1f} MB"
+        text += f"\n{self.megabytes:.1f} MB"
         known = sorted((size for size in self.sizes if size), key=lambda size: size[0] * size[1])
         if known:
-            text += "; {}x{} to {}x{} pixels".format(*known[0], *known[-1])
+            text += ", {}x{} to {}x{} pixels".format(*known[0], *known[-1])
         return text
 
 

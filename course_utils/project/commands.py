@@ -152,7 +152,11 @@ def execute_notebooks(options: argparse.Namespace, beyond: list[str]) -> None:
 def lint(options: argparse.Namespace, beyond: list[str]) -> int:
     """Check the style of modules and notebooks, and which part imports which."""
     python = [sys.executable, "-m"]
-    imports = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as lint; lint()"]
+    imports = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as lint; lint()",
+    ]
     failed = [
         mend
         for command, mend in (

@@ -77,7 +77,7 @@ def python_of(environment: Path) -> Path:
 
 
 def is_active_environment(root: Path) -> bool:
-    """Tell whether this Python belongs to an environment, not our `.venv`, that has the packages."""
+    """Tell whether this Python is of another environment than `.venv` that has the packages."""
     prefix = Path(sys.prefix)
     if prefix == root / ".venv":
         return False
@@ -210,7 +210,7 @@ def run(command: list[str]) -> None:
 NETWORK = (
     r"dns error|error sending request|failed to fetch|connection refused|could not connect"
     r"|temporary failure in name resolution|NewConnectionError|ProxyError|network is unreachable"
-    r"|timed out|connection (?:was )?(?:reset|broken|aborted)|tunnel error"
+    r"|from versions: none|timed out|connection (?:was )?(?:reset|broken|aborted)|tunnel error"
 )
 
 
@@ -225,8 +225,8 @@ def cause(output: str) -> str:
     if re.search(r"no space left|os error 28|disk quota|not enough space", output, re.IGNORECASE):
         return (
             "The disk is full: the environment takes about 3 GB, and as much again where uv keeps "
-            "its cache.\nFree some room (`uv cache clean`, `pip cache purge`), or point UV_CACHE_DIR "
-            "to another disk, then:  make lab"
+            "its cache.\nFree some room (`uv cache clean`, `pip cache purge`), or point "
+            "UV_CACHE_DIR to another disk, then:  make lab"
         )
     if "ensurepip" in output:
         return (

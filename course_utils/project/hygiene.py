@@ -134,7 +134,9 @@ def measured_problems(notebook: NotebookNode) -> list[tuple[int, str]]:
             if not later or IGNORED in tags(later[0]) or not later[0].outputs:
                 found.append((number, "facts without a compared verdict in the next code cell"))
         elif not feeds_a_finding(cell.source, later):
-            found.append((number, "its output is not compared, and what it measures feeds no finding"))
+            found.append(
+                (number, "its output is not compared, and what it measures feeds no finding")
+            )
     return found
 
 
@@ -155,7 +157,9 @@ def feeds_a_finding(source: str, later: list[NotebookNode]) -> bool:
 
 def names_stored(tree: ast.AST) -> set[str]:
     """Return the names that a tree assigns."""
-    stores = (n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    stores = (
+        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    )
     return set(stores) - {"_"}
 
 

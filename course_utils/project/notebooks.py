@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import os
-import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from nbformat import NotebookNode
 
 from course_utils.classroom import manifest
 from course_utils.classroom.exercise import Exercise
+from course_utils.classroom.source import source
 
 CELL_LIMIT = 120  # seconds
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -127,24 +126,19 @@ def solved(notebook: NotebookNode, exercises: Iterable[Exercise]) -> NotebookNod
     return copy
 
 
-def with_answer(source: str, exercise: Exercise, answer) -> str:
-    """Return an exercise cell's source with `answer`, a function, in place of the starter."""
+def with_answer(cell: str, exercise: Exercise, answer) -> str:
+    """Return the source of an exercise cell with `answer`, a function, in place of the starter."""
     name = exercise.solution.__name__
-    starter = function_in(source, name)
-    lines = source.splitlines()
-    body = source_of(answer)
+    starter = function_in(cell, name)
+    lines = cell.splitlines()
+    body = source(answer).text
     body = body.replace(f"def {answer.__name__}(", f"def {name}(", 1)
     return "\n".join([*lines[: starter.lineno - 1], body, *lines[starter.end_lineno :]])
 
 
-def function_in(source: str, name: str) -> ast.FunctionDef:
+def function_in(cell: str, name: str) -> ast.FunctionDef:
     """Return the definition of a function in a cell. Raises LookupError where it is missing."""
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(ast.parse(cell)):
         if isinstance(node, ast.FunctionDef) and node.name == name:
             return node
     raise LookupError(f"the exercise cell defines no function {name}()")
-
-
-def source_of(function) -> str:
-    """Return a function's source, without indentation."""
-    return textwrap.dedent(inspect.getsource(function)).rstrip()

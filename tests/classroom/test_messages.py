@@ -185,7 +185,9 @@ def start(folder: Path, tmp: Path, core: int | None = None) -> subprocess.Popen:
     script = folder / "provoke.py"
     # A process that hangs says where before the test gives up.
     watch = "import faulthandler\nfaulthandler.dump_traceback_later(200, exit=True)\n"
-    script.write_text(watch + PROVOKE, encoding="utf-8")
+    # On one core TensorFlow sometimes hangs when Python ends after a generator failed in fit.
+    end = "import sys\nsys.stdout.flush()\nos._exit(0)\n"
+    script.write_text(watch + PROVOKE + end, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp)}
     if core is not None:
         environment["CORE"] = str(core)

@@ -95,14 +95,14 @@ def test_same_seed_same_pixels_and_a_smaller_set_is_the_beginning_of_a_larger(ph
     assert not set(digests(other)) & set(digests(photos))
 
 
-def test_the_representation_is_one_line_without_a_path(photos):
+def test_the_representation_is_two_lines_without_a_path(photos):
     text = repr(photos)
     assert text.startswith(
         "40 photos of 8 classes: astronaut, cat, coffee, galaxies, motorcycle, retina, rocket, "
-        "tissue; 1."
+        "tissue\n1."
     )
     assert text.endswith("pixels")
-    assert "\n" not in text
+    assert len(text.splitlines()) == 2
     assert str(photos.folder) not in text
 
 

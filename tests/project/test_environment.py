@@ -55,7 +55,7 @@ def test_without_a_network_it_says_so(bare_course, tmp_path):
         HTTPS_PROXY="http://127.0.0.1:9",
         HTTP_PROXY="http://127.0.0.1:9",
         NO_PROXY="",
-        PIP_RETRIES="0",
+        PIP_RETRIES="1",
         PIP_NO_CACHE_DIR="1",
         UV_CACHE_DIR=str(tmp_path / "cache"),
     )
@@ -80,7 +80,9 @@ def test_a_disk_that_fills_up_meanwhile_is_named_as_the_cause(small_disk, tmp_pa
     with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("big.bin", bytes(40 * 2**20))
         archive.writestr("big-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        archive.writestr("big-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: big\nVersion: 1.0\n")
+        archive.writestr(
+            "big-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: big\nVersion: 1.0\n"
+        )
         archive.writestr("big-1.0.dist-info/RECORD", "")
     disk = small_disk(16)
     installers = (
@@ -98,7 +100,9 @@ def test_other_bytes_than_the_lock_names_are_refused(tmp_path):
     wheel = tmp_path / "tiny-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
-        archive.writestr("tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n")
+        archive.writestr(
+            "tiny-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+        )
         archive.writestr("tiny-1.0.dist-info/RECORD", "")
     lock = tmp_path / "lock.txt"
     lock.write_text(f"tiny==1.0 --hash=sha256:{'0' * 64}\n")
@@ -135,7 +139,10 @@ def unsuitable_pythons():
     found = []
     for name in names:
         code = "import sys; sys.exit((3, 11) <= sys.version_info[:2] <= (3, 13))"
-        if shutil.which(name) and subprocess.run([name, "-c", code], capture_output=True).returncode == 0:
+        if (
+            shutil.which(name)
+            and subprocess.run([name, "-c", code], capture_output=True).returncode == 0
+        ):
             found.append(shutil.which(name))
     return found
 
@@ -155,7 +162,9 @@ def test_an_unsuitable_python_hands_over_to_a_suitable_one(bare_course, tmp_path
     name = f"python3.{sys.version_info.minor}"
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / name).symlink_to(base_python())
-    done = course(bare_course, "--help", python=unsuitable_pythons()[-1], PATH=str(tmp_path / "bin"))
+    done = course(
+        bare_course, "--help", python=unsuitable_pythons()[-1], PATH=str(tmp_path / "bin")
+    )
     assert done.returncode == 0, done.stderr
     assert f"using {name} instead" in done.stdout
     assert "open your copy of the course in JupyterLab" in done.stdout
@@ -202,7 +211,9 @@ def test_every_package_of_the_lock_is_found_with_its_versions():
 
 def test_this_environment_is_reported_where_it_differs(tmp_path, capsys):
     own = environment.installed_version("tabulate")
-    (tmp_path / environment.LOCK).write_text("tabulate==0.0.1 \\\n    --hash=sha256:00\nnumpy==0.1\n")
+    (tmp_path / environment.LOCK).write_text(
+        "tabulate==0.0.1 \\\n    --hash=sha256:00\nnumpy==0.1\n"
+    )
     environment.report_differences(tmp_path)
     said = capsys.readouterr().out
     assert f"tabulate {own} (the lock has 0.0.1)" in said

@@ -65,7 +65,7 @@ def test_a_solution_takes_its_starters_place():
     assert "____" not in source
     assert source.startswith("before = 1")
     assert source.endswith('check("00.countdown", countdown)')
-    assert notebooks.source_of(task.solution) in source
+    assert task.source in source
 
 
 def test_a_missing_or_doubled_exercise_cell_is_named():

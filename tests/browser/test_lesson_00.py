@@ -1,0 +1,38 @@
+"""Lesson 00 as a learner meets it: opened by `make lab`, "Run All", its exercise answered."""
+
+import re
+
+import pytest
+
+from course_utils.classroom.exercise import get
+from course_utils.project import notebooks
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+
+def test_lesson_00_in_jupyterlab(open_lesson, address):
+    assert "/lab/tree/00_start_here.ipynb?" in address  # what `make lab` opens
+    lesson = open_lesson("00_start_here")
+    # No answer stands under its question before the learner has run it.
+    assert [cell for cell in lesson.cells() if cell.get("outputs")] == []
+
+    lesson.run_all()
+    code = [cell for cell in lesson.cells() if cell["cell_type"] == "code"]
+    errors = [out for cell in code for out in cell["outputs"] if out["output_type"] == "error"]
+    assert errors == []
+    assert sum(bool(cell["outputs"]) for cell in code) >= 10
+    # Every picture on the page has really been drawn.
+    lesson.screenshots()
+
+    # The toy exercise: its first mistake, then its solution, then what the board says of it.
+    task = get("00.countdown")
+    place = lesson.index("exercise:00.countdown")
+    starter = lesson.cells()[place]["source"]
+    wrong = notebooks.with_answer(starter, task, task.mistakes[0].answer)
+    message = lesson.answer(place, wrong)
+    assert message.startswith("✗ Wrong") or "Wrong" in message.split("\n")[0]
+    told = task.mistakes[0].message.replace("`", "")  # the page shows code as code
+    assert told in re.sub(r"\s+", " ", message)
+    assert "Right" in lesson.answer(place, notebooks.with_answer(starter, task, task.solution))
+
+    assert {host.split(":")[0] for host in lesson.hosts if host} == {"127.0.0.1"}
