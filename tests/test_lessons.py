@@ -23,6 +23,10 @@ def test_hygiene(lesson):
     assert hygiene.problems(ROOT / "notebooks" / f"{lesson.notebook}.ipynb", lesson) == []
 
 
+def test_the_manifest_and_the_folder_list_the_same():
+    assert COURSE.problems() == []
+
+
 def test_outputs_compared_over_the_course():
     counts = [hygiene.outputs_compared(stored(stem)) for stem in STEMS]
     compared, shown = map(sum, zip(*counts, strict=True))

@@ -26,7 +26,7 @@ def run(arguments: list[str]) -> int:
         python = environment.ensure(ROOT, gpu=options.gpu)
         if options.command == "setup":
             return 0
-        if not same_interpreter(python):
+        if python != Path(sys.executable) and not environment.runs_in(python.parents[1]):
             return hand_over(python, arguments)
         return options.act(options, beyond) or 0
     except environment.SetupError as error:
@@ -84,11 +84,6 @@ def parser() -> argparse.ArgumentParser:
     command("setup", None, "set up the environment, and nothing else")
     command("clean", None, "remove the environment and all caches; never your notebooks")
     return top
-
-
-def same_interpreter(python: Path) -> bool:
-    """Tell whether this process runs on that Python's environment already."""
-    return Path(sys.prefix) == python.parent.parent or Path(sys.executable) == python
 
 
 def hand_over(python: Path, arguments: list[str]) -> int:

@@ -76,12 +76,16 @@ def python_of(environment: Path) -> Path:
     return environment / "bin" / "python"
 
 
+def runs_in(environment: Path) -> bool:
+    """Tell whether this process runs in that environment, whatever links lead to it."""
+    return environment.is_dir() and environment.samefile(sys.prefix)
+
+
 def is_active_environment(root: Path) -> bool:
     """Tell whether this Python is of another environment than `.venv` that has the packages."""
-    prefix = Path(sys.prefix)
-    if prefix == root / ".venv":
+    if runs_in(root / ".venv"):
         return False
-    isolated = sys.prefix != sys.base_prefix or (prefix / "conda-meta").is_dir()
+    isolated = sys.prefix != sys.base_prefix or (Path(sys.prefix) / "conda-meta").is_dir()
     return isolated and all(map(importlib.util.find_spec, ("tensorflow", "jupyterlab", "nbval")))
 
 

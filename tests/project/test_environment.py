@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
@@ -218,3 +220,25 @@ def test_this_environment_is_reported_where_it_differs(tmp_path, capsys):
     said = capsys.readouterr().out
     assert f"tabulate {own} (the lock has 0.0.1)" in said
     assert "python -m pip install -r requirements.lock" in said
+
+
+def test_an_active_environment_that_has_the_packages_is_used_as_it_is(tmp_path):
+    # As with conda: another environment than `.venv`, with the packages, without the course's own.
+    folder = copy_of_course(tmp_path / "course")
+    (folder / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "course.toml", folder / "notebooks")
+    shutil.copy(ROOT / "notebooks" / "00_start_here.ipynb", folder / "notebooks")
+    venv.create(tmp_path / "other", symlinks=os.name != "nt", with_pip=False)
+    python = environment.python_of(tmp_path / "other")
+    ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    here = sysconfig.get_path("purelib")
+    there = subprocess.check_output([python, "-c", ask], text=True).strip()
+    Path(there, "packages.pth").write_text(f"{here}\n", encoding="utf-8")
+    done = course(folder, "reset", "00", python=str(python))
+    assert done.returncode == 0, done.stderr
+    assert (folder / "my_notebooks" / "00_start_here.ipynb").exists()
+    assert not (folder / ".venv").exists()
+    # The kernels that JupyterLab starts in my_notebooks/ find the course's package.
+    ask = "import course_utils; print(course_utils.__file__)"
+    found = subprocess.check_output([python, "-c", ask], cwd=tmp_path, text=True).strip()
+    assert Path(found).parent.parent == folder
