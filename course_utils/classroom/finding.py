@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Protocol, runtime_checkable
 
 from .bounded import Bounded, bounded
-from .messages import clean, shorten
+from .messages import clean, shorten, wrapped
 
 __all__ = [
     "Bound", "Bounded", "Finding", "FindingBroken", "Inconclusive", "Ratio", "Shown", "at_least",
@@ -37,7 +37,7 @@ class Inconclusive(AssertionError):
 
 @runtime_checkable
 class Ratio(Protocol):
-    """A noisy ratio that can measure itself again, such as `measuring.timing.Ratio`."""
+    """A noisy ratio that can measure itself again, such as `measuring.ratio.Ratio`."""
 
     def against(self, holds: Callable[[float], bool]) -> str:
         """Return "holds", "broken" or "undecided"."""
@@ -236,7 +236,7 @@ class shows:
                 f"{type(error).__name__} was raised as expected, but its message doesn't contain "
                 f"{self._contains!r}:\n{self._shown.message}"
             ) from error
-        print(f"{self._shown.name}: {self._shown.message}".removesuffix(": "))
+        print(wrapped(f"{self._shown.name}: {self._shown.message}".removesuffix(": ")))
         return True
 
 

@@ -140,7 +140,7 @@ def table(course: Course) -> str:
         for one in course.lessons
     ]
     headers = ("lesson", "question", "teach, min", "practise, min", "exercises")
-    return tabulate(rows, headers, tablefmt="github", colalign=("left", "left", *["right"] * 3))
+    return tabulate(rows, headers, tablefmt="pipe", colalign=("left", "left", *["right"] * 3))
 
 
 def replace_between_markers(text: str, name: str, new: str) -> str:
@@ -213,12 +213,10 @@ class Board:
         return f"{self._summary()}\n\n{table}"
 
     def _repr_html_(self) -> str:
-        from tabulate import tabulate
+        from course_utils.measuring.display import html_table
 
         headers = ("lesson", "exercises solved", "tried", "predictions made")
-        table = tabulate(
-            self._cells(), headers, tablefmt="html", colalign=("left", "left", "right", "right")
-        )
+        table = html_table(self._cells(), headers, ("left", "left", "right", "right"))
         return f"<p>{html.escape(self._summary())}</p>\n{table}"
 
     def _summary(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 import site
 import sys
 import sysconfig
@@ -45,6 +46,14 @@ def shorten(text: str, lines: int = 12, width: int = 600) -> str:
     return "\n".join(found)
 
 
+def wrapped(text: str, width: int = 92) -> str:
+    """Break lines between words: JupyterLab would break them in the middle of one."""
+    return "\n".join(
+        textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
+    )
+
+
 _LONGEST_LINE = 2000
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FRAME = re.compile(
@@ -53,7 +62,6 @@ _FRAME = re.compile(
 _TRACEBACK = "Traceback (most recent call last):"
 _CHAINED = ("The above exception was the direct cause", "During handling of the above exception")
 
-# In this order: a later pattern may count on what an earlier one left.
 # In this order: a later pattern may count on what an earlier one left.
 # fmt: off
 _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (

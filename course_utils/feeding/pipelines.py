@@ -63,12 +63,12 @@ def threaded_batches(
     width: int,
     threads: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield uint8 RGB batches that threads fill, in the order given: see ``threaded_generator``."""
+    """Yield uint8 RGB batches that threads fill: see ``threaded_generator``."""
     # Leaving the with-block ends the threads, also when the epoch is left early.
     with ThreadPoolExecutor(threads) as pool:
         for start in range(0, len(paths), batch_size):
             chosen = paths[start : start + batch_size]
-            # A new array for each batch: TensorFlow may use the one it gets without copying it.
+            # A new array for each batch: TensorFlow may use it without copying it.
             photos = np.empty((len(chosen), height, width, 3), np.uint8)
             tasks = [
                 pool.submit(read_photo, path, height, width, out=photo)

@@ -231,8 +231,9 @@ def _set_allocator(top_pad: int, trim: int, mmap: int, done: str) -> KeptMemory:
     mallopt = ctypes.CDLL(None).mallopt
     # The top pad goes last: it is the one that matters when the others are refused.
     settings = {_M_MMAP_THRESHOLD: mmap, _M_TRIM_THRESHOLD: trim, _M_TOP_PAD: top_pad}
-    # A list, so that one refusal doesn't keep the others from being set.
-    if not all([mallopt(parameter, value) == 1 for parameter, value in settings.items()]):
+    # First all of them, so that one refusal doesn't keep the others from being set.
+    taken = [mallopt(parameter, value) for parameter, value in settings.items()]
+    if not all(answer == 1 for answer in taken):
         return KeptMemory(False, "glibc's mallopt refused one of the sizes")
     return KeptMemory(True, done, top_pad, trim, mmap)
 

@@ -17,6 +17,7 @@ from course_utils.classroom.finding import (
     findings,
     shows,
 )
+from course_utils.measuring.ratio import Ratio
 
 
 @dataclass(frozen=True)
@@ -243,15 +244,14 @@ def test_a_ratio_is_never_exact():
 
 
 def test_the_course_s_own_ratio_fits():
-    timing = pytest.importorskip("course_utils.measuring.timing")
-    ratio = timing.Ratio((8.0, 8.1, 8.2, 8.3, 8.4))
+    ratio = Ratio((8.0, 8.1, 8.2, 8.3, 8.4))
     assert finding("001-C6", ratio, at_least(5), "It is slower.").state == "holds"
     with pytest.raises(FindingBroken, match=r"8\.2"):
         finding("001-C6", ratio, at_most(5), "It is slower.")
     with pytest.raises(Inconclusive):
         finding("001-C6", ratio, at_most(8.2), "It is slower.")
     # Values on both sides of the bound, and none within it: neither holds nor broken.
-    wide = timing.Ratio((0.5, 0.5, 0.5, 2.0, 2.0, 2.0))
+    wide = Ratio((0.5, 0.5, 0.5, 2.0, 2.0, 2.0))
     with pytest.raises(Inconclusive):
         finding("001-C6", wide, between(0.9, 1.1), "They cost the same.")
 
@@ -293,7 +293,7 @@ def test_shows_prints_the_class_alone_without_a_message(capsys):
 
 def test_shows_cleans_the_message(capsys, tmp_path):
     with shows(FileNotFoundError):
-        open(tmp_path / "a.jpg")  # noqa: PTH123, SIM115
+        open(tmp_path / "a.jpg")  # noqa: SIM115
     assert capsys.readouterr().out == (
         "FileNotFoundError: [Errno 2] No such file or directory: '…/a.jpg'\n"
     )

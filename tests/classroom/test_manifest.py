@@ -1,9 +1,12 @@
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from course_utils.classroom.manifest import (
+    Board,
+    BoardRow,
     Course,
     Lesson,
     ManifestError,
@@ -228,6 +231,13 @@ def test_the_board_counts_by_lesson(tmp_path):
     assert "■□ 1 of 2" in repr(found)
     assert "<table>" in found._repr_html_()
     assert "■□ 1 of 2" in found._repr_html_()
+
+
+def test_on_the_board_text_stands_left_and_numbers_right():
+    shown = Board((BoardRow("00 a", 1, 1, 2, 3),))._repr_html_()
+    sides = re.findall(r'<t[hd] style="text-align: (\w+);">', shown)
+    assert sides == ["left", "left", "right", "right"] * 2
+    assert shown.count("<th") - shown.count("<thead") + shown.count("<td") == 8
 
 
 def test_the_board_escapes_titles():

@@ -19,12 +19,33 @@ HOUSE = Path(course_utils.feeding.__file__).parents[2]
 NOBODY = 65534  # root may read and write everywhere: permissions are tested as another user
 # Not subprocess's user=: that user may have no way to the interpreter. So everything is imported
 # first, then the rights are given up for good.
-BECOME = """
-import os, cv2, filelock, numpy.random, PIL.Image, platformdirs, tqdm
+OTHER_USER = """
+import json, os, sys, traceback, cv2, filelock, numpy.random, PIL.Image, platformdirs, tqdm
 import course_utils.feeding.pictures, course_utils.feeding.readers
-os.setgroups([])
-os.setgid({user})
-os.setuid({user})
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid({user})
+    os.setuid({user})
+environment = dict(os.environ)
+for line in sys.stdin:
+    code, settings = json.loads(line)
+    os.environ.update(settings)
+    names = {{}}
+    try:
+        exec(code, names)
+        answer = [names["answer"], ""]
+    except Exception:
+        answer = [None, traceback.format_exc()]
+    os.environ.clear()
+    os.environ.update(environment)
+    print(json.dumps(answer), flush=True)
+"""
+REFUSAL = """
+from course_utils.feeding.pictures import photo_set
+try:
+    answer = [str(photo_set(40)), ""]
+except Exception as error:
+    answer = [type(error).__name__, str(error)]
 """
 
 
@@ -41,6 +62,13 @@ def cache(tmp_path, monkeypatch):
     folder = tmp_path / "cache"
     monkeypatch.setenv("COURSE_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def filled_cache(cache, photos):
+    """A cache of this test's own with 40 photos in it."""
+    shutil.copytree(photos.folder.parent, cache)
+    return cache
 
 
 @pytest.fixture(scope="session")
@@ -64,31 +92,24 @@ def public_folder():
     shutil.rmtree(folder)
 
 
+def new_python(code, settings, **streams):
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(HOUSE), "PYTHONDONTWRITEBYTECODE": "1", **settings},
+        stdout=subprocess.PIPE,
+        text=True,
+        **streams,
+    )
+
+
 @pytest.fixture
 def start_python():
-    """Start ``python -c code``, as ``user``, with ``settings`` in its environment.
-
-    Killed after the test.
-    """
+    """Start ``python -c code`` with ``settings`` in its environment. Killed after the test."""
     running = []
 
-    def start(code, *, user=None, **settings):
-        if user is not None:
-            code = BECOME.format(user=user) + code
-        child = subprocess.Popen(
-            [sys.executable, "-c", code],
-            env={
-                **os.environ,
-                "PYTHONPATH": str(HOUSE),
-                "PYTHONDONTWRITEBYTECODE": "1",
-                **settings,
-            },
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        running.append(child)
-        return child
+    def start(code, **settings):
+        running.append(new_python(code, settings, stderr=subprocess.PIPE))
+        return running[-1]
 
     yield start
     for child in running:
@@ -108,9 +129,50 @@ def ask_python(start_python):
     return ask
 
 
-@pytest.fixture
-def as_other_user():
-    """The user to run a child as, so that permissions count; None where they count already."""
+@pytest.fixture(scope="session")
+def ask_other_user():
+    """Run code in a process for which permissions count; return what it calls ``answer``.
+
+    One process for all tests: to import what it needs takes half a second.
+    """
     if os.name != "posix":
         pytest.skip("needs POSIX permissions")
-    return NOBODY if os.geteuid() == 0 else None
+    child = new_python(OTHER_USER.format(user=NOBODY), {}, stdin=subprocess.PIPE)
+
+    def ask(code, **settings):
+        child.stdin.write(json.dumps([code, settings]) + "\n")
+        child.stdin.flush()
+        answer, error = json.loads(child.stdout.readline())
+        assert not error, error
+        return answer
+
+    yield ask
+    child.kill()
+    child.communicate()
+
+
+@pytest.fixture
+def refusal(ask_other_user):
+    """The class and the message of the error that another user's set of 40 photos ends in."""
+
+    def ask(**settings):
+        return ask_other_user(REFUSAL, **settings)
+
+    return ask
+
+
+@pytest.fixture
+def own(tmp_path, photos):
+    """A folder as people have it: 3 cats, 9 dogs, and what else lies about."""
+    folder = tmp_path / "Bilder für mich"
+    for name, count in (("dog", 9), ("cat", 3)):
+        (folder / name).mkdir(parents=True)
+        for number in range(count):
+            shutil.copy(photos.paths[number], folder / name / f"ü {number}.JPG")
+    (folder / "cat" / ".hidden.jpg").write_bytes(b"")
+    (folder / "cat" / "notes.txt").write_text("cats", encoding="utf-8")
+    (folder / "cat" / "folder.jpg").mkdir()
+    (folder / ".git").mkdir()
+    (folder / "readme.md").write_text("mine", encoding="utf-8")
+    (folder / "empty").mkdir()
+    return folder

@@ -101,71 +101,9 @@ print(json.dumps([peak_memory_bytes(), int(done.stdout)]))
     assert peak < 100_000_000
 
 
-FEED = """
-import json, sys
-from concurrent.futures import ThreadPoolExecutor
-import numpy as np
-from course_utils.measuring import memory
-
-SHAPE = (32, 224, 224, 3)
-BATCHES = 45
-
-def make(label):
-    batch = np.empty(SHAPE, np.uint8)
-    for picture in batch:
-        decoded = np.full((330, 400, 3), label, np.uint8)
-        picture[...] = decoded[:224, :224]
-    return batch
-
-def generate():
-    with ThreadPoolExecutor(2) as pool:
-        for first in range(0, BATCHES, 3):
-            yield from pool.map(make, range(first, first + 3))
-
-def faults_per_picture():
-    import tensorflow as tf
-    dataset = tf.data.Dataset.from_generator(
-        generate, output_signature=tf.TensorSpec(SHAPE, tf.uint8))
-    for number, _ in enumerate(dataset, 1):
-        if number == 15:  # the heaps have grown by now
-            began = memory.page_faults()
-    return (memory.page_faults() - began) / (32 * (BATCHES - 15))
-
-def faults_per_array():
-    # In a thread of its own: its heap starts empty, so nothing that lies free can hide them.
-    def count():
-        for _ in range(3):
-            np.ones(3_000_000, np.uint8)
-        with memory.count_faults() as counted:
-            for _ in range(20):
-                np.ones(3_000_000, np.uint8)
-        return counted.faults / 20
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(count).result()
-"""
-
-
-@pytest.fixture(scope="module")
-def one_process(python):
-    """Faults in one process, before and after each thing that changes its allocator."""
-    return json.loads(
-        python(
-            FEED
-            + """
-found = {"arrays at first": faults_per_array()}
-found["pictures"] = faults_per_picture()
-found["arrays after from_generator"] = faults_per_array()
-peak = memory.peak_memory_bytes()
-found["record"] = str(memory.keep_freed_memory())
-found["pictures, kept"] = faults_per_picture()
-found["arrays, kept"] = faults_per_array()
-found["peak grew"] = memory.peak_memory_bytes() - peak
-memory.return_freed_memory()
-found["arrays, returned"] = faults_per_array()
-print(json.dumps(found))
-"""
-        )
-    )
+@pytest.fixture
+def one_process(tensorflow_children):
+    return tensorflow_children[0]["faults"]
 
 
 @needs_glibc
@@ -181,9 +119,8 @@ def test_keeping_freed_memory_at_run_time_ends_the_faults_of_from_generator(one_
 
 
 @needs_glibc
-def test_keeping_freed_memory_by_environment_ends_them_too(python):
-    shown = python(FEED + "print(faults_per_picture())", **memory.freed_memory_environment())
-    assert float(shown) < 15
+def test_keeping_freed_memory_by_environment_ends_them_too(tensorflow_children):
+    assert tensorflow_children[1] < 15
 
 
 @needs_glibc
