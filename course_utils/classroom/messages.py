@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import textwrap
 import site
 import sys
 import sysconfig
 import tempfile
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 

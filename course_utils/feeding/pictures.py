@@ -91,7 +91,8 @@ def photo_set(
 
     Raises:
         ValueError, TypeError: a count or seed that is no such number; both a folder and
-            ``packaged``; a folder without class folders, with one class only, or with a class of which no picture can be decoded.
+            ``packaged``; a folder without class folders, with one class only, or with a class of
+            which no picture can be decoded.
         FileNotFoundError, NotADirectoryError, PermissionError: a folder that isn't there, isn't a
             folder or can't be read.
         OSError, PermissionError: the cache is on a full disk or can't be written. What was made

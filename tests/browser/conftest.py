@@ -56,9 +56,7 @@ def address(tmp_path):
     command += ["--", "--LabApp.expose_app_in_browser=True"]
     said = tmp_path / "said.txt"
     with said.open("w") as log:
-        lab = subprocess.Popen(
-            command, cwd=ROOT, env=variables, stdout=log, stderr=log
-        )
+        lab = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
     try:
         yield wait_for(
             lambda: re.search(r"http://127\S+token=\w+", said.read_text()), lab, said

@@ -1,13 +1,13 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from course_utils.measuring.ratio import Ratio
 
-# Hypothesis would fail an example that takes 200 ms, as one may on a busy machine.
-unhurried = settings(deadline=None)
+# Hypothesis would fail an example that takes 200 ms or long to draw, as one may on a busy machine.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def ratios(**limits):
