@@ -172,7 +172,9 @@ def block_of(name: str, lock: str) -> str:
 def install_lock(uv: list[str], python: Path, lock: Path) -> None:
     """Bring an environment exactly to a lock, with uv, or with pip where uv finds no index."""
     say("Installing the packages ...")
-    arguments = ["--python", str(python), "--require-hashes", str(lock)]
+    # Compiled now, in parallel: otherwise the first import of TensorFlow compiles it, and every
+    # import does where PYTHONDONTWRITEBYTECODE is set.
+    arguments = ["--compile-bytecode", "--python", str(python), "--require-hashes", str(lock)]
     # First with uv's own progress, where a terminal shows it. A second try, caught, mends a passing
     # fault or tells what is wrong.
     quiet = [] if sys.stderr.isatty() else ["--quiet"]

@@ -1,5 +1,6 @@
 """A real JupyterLab, started by the command that `make lab` calls, in a real browser."""
 
+import json
 import os
 import re
 import shutil
@@ -106,6 +107,19 @@ class Lesson:
         assert sum(tagged) == 1, f"{sum(tagged)} cells are tagged {tag}"
         return tagged.index(True)
 
+    def index_of(self, text):
+        """Return the place of the one cell whose source holds a text."""
+        (found,) = (n for n, cell in enumerate(self.cells()) if text in cell["source"])
+        return found
+
+    def shown(self, index):
+        """Make a cell the active one and return the text that the page shows below it."""
+        self.page.evaluate(f"{WIDGET}.content.activeCellIndex = {index}")
+        self.page.evaluate(f"{WIDGET}.content.scrollToItem({index})")
+        output = self.page.locator(".jp-Notebook .jp-Cell.jp-mod-active .jp-OutputArea-output")
+        output.first.wait_for()
+        return "\n".join(output.all_inner_texts())
+
     def run_all(self, limit=180):
         """Choose "Run All Cells" from the menu and wait until the last one is done."""
         self.page.click("text=Run >> nth=0")
@@ -128,10 +142,18 @@ class Lesson:
         self.page.keyboard.insert_text(source)
         assert self.cells()[index]["source"] == source
         self.page.keyboard.press("ControlOrMeta+Enter")
+        before = json.dumps(before)
         self.page.wait_for_function(f"(c => c && c !== {before})({CELLS}[{index}].execution_count)")
         self.wait_until_idle()
-        output = self.page.locator(".jp-Notebook .jp-Cell.jp-mod-active .jp-OutputArea-output")
-        return "\n".join(output.all_inner_texts())
+        return self.shown(index)
+
+    def picture(self, tag):
+        """Keep a picture of the notebook from the cell with a tag on: the README shows one."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.evaluate(f"{WIDGET}.content.scrollToItem({self.index(tag)}, 'start')")
+        self.page.wait_for_timeout(1000)
+        name = f"{self.name}-{tag.replace(':', '-')}.png"
+        self.page.locator(".jp-NotebookPanel").first.screenshot(path=SCREENSHOTS / name)
 
     def screenshots(self):
         """Keep pictures of the whole notebook, a screenful each, under build/screenshots."""

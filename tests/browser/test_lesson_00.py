@@ -16,13 +16,21 @@ def test_lesson_00_in_jupyterlab(open_lesson, address):
     # No answer stands under its question before the learner has run it.
     assert [cell for cell in lesson.cells() if cell.get("outputs")] == []
 
+    # A prediction, typed over its gap before anything is measured.
+    guess = lesson.index("predict:00.race")
+    cell = lesson.cells()[guess]["source"]
+    told = lesson.answer(guess, cell.replace("____", '"3 times as long"'))
+    assert told.startswith("→ Your prediction — 3 times as long")
+
     lesson.run_all()
     code = [cell for cell in lesson.cells() if cell["cell_type"] == "code"]
     errors = [out for cell in code for out in cell["outputs"] if out["output_type"] == "error"]
     assert errors == []
-    assert sum(bool(cell["outputs"]) for cell in code) >= 10
-    # Every picture on the page has really been drawn.
+    assert sum(bool(cell["outputs"]) for cell in code) >= 17
     lesson.screenshots()
+    lesson.picture("predict:00.race")
+    compared = lesson.shown(lesson.index_of('outcome("00.race"'))
+    assert re.search(r"You predicted\s+3 times as long\s+Measured\s+\d", compared), compared
 
     # The toy exercise: its first mistake, then its solution, then what the board says of it.
     task = get("00.countdown")
@@ -30,9 +38,12 @@ def test_lesson_00_in_jupyterlab(open_lesson, address):
     starter = lesson.cells()[place]["source"]
     wrong = notebooks.with_answer(starter, task, task.mistakes[0].answer)
     message = lesson.answer(place, wrong)
-    assert message.startswith("✗ Wrong") or "Wrong" in message.split("\n")[0]
+    assert message.startswith("✗ Wrong")
     told = task.mistakes[0].message.replace("`", "")  # the page shows code as code
     assert told in re.sub(r"\s+", " ", message)
-    assert "Right" in lesson.answer(place, notebooks.with_answer(starter, task, task.solution))
+    message = lesson.answer(place, notebooks.with_answer(starter, task, task.solution))
+    assert message.startswith("✓ Right")
+    board = lesson.index_of("manifest.board(")
+    assert "1 of 1 exercise solved" in lesson.answer(board, lesson.cells()[board]["source"])
 
     assert {host.split(":")[0] for host in lesson.hosts if host} == {"127.0.0.1"}
