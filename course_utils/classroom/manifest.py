@@ -208,14 +208,14 @@ class Board:
     def __repr__(self) -> str:
         from tabulate import tabulate
 
-        headers = ("lesson", "exercises solved", "tried", "predictions made")
+        headers = ("lesson", "exercises solved", "tried, not yet solved", "predictions made")
         table = tabulate(self._cells(), headers, colalign=("left", "left", "right", "right"))
         return f"{self._summary()}\n\n{table}"
 
     def _repr_html_(self) -> str:
         from course_utils.measuring.display import html_table
 
-        headers = ("lesson", "exercises solved", "tried", "predictions made")
+        headers = ("lesson", "exercises solved", "tried, not yet solved", "predictions made")
         table = html_table(self._cells(), headers, ("left", "left", "right", "right"))
         return f"<p>{html.escape(self._summary())}</p>\n{table}"
 

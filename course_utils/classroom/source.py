@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import textwrap
 from collections.abc import Callable
@@ -29,9 +30,15 @@ def fenced(text: str) -> str:
     return f"{fence}python\n{text}\n{fence}"
 
 
-def source(function: Callable) -> Source:
+def source(function: Callable, docstring: bool = True) -> Source:
     """Return a function's source as written, without its indentation.
+
+    Without the `docstring` where a lesson's own words say what it does.
 
     Raises TypeError or OSError (of `inspect`) where there is no source to show.
     """
-    return Source(textwrap.dedent(inspect.getsource(function)).rstrip())
+    lines = textwrap.dedent(inspect.getsource(function)).rstrip().splitlines()
+    if not docstring and function.__doc__:
+        words = ast.parse("\n".join(lines)).body[0].body[0]
+        del lines[words.lineno - 1 : words.end_lineno]
+    return Source("\n".join(lines))

@@ -85,7 +85,7 @@ def _misconception(n: int, numbers: list) -> str:
         ):
             if _is(numbers, wrong):
                 return message
-    if len(numbers) == 1 and isinstance(numbers[0], (list, tuple)):
+    if len(numbers) == 1 and isinstance(numbers[0], (list, tuple, range)):
         return ONE_ELEMENT
     more = ", and more" if len(numbers) == n + 10 else ""
     expected = ", ".join(map(str, range(n, 0, -1)))
@@ -163,7 +163,7 @@ EXERCISES = (
             Mistake(_works_once, ONCE),
         ),
         right=(
-            "each number was made when it was asked for, and each call began anew. "
+            "each number was handed over when it was asked for, and each call began anew. "
             "That is all that TensorFlow needs of a generator."
         ),
     ),

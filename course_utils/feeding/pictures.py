@@ -51,10 +51,15 @@ class PhotoSet:
     def __repr__(self) -> str:
         names = first_names(self.classes, 10)
         text = f"{len(self)} photos of {len(self.classes)} classes: {names}"
-        text += f"\n{self.megabytes:.1f} MB"
-        known = sorted((size for size in self.sizes if size), key=lambda size: size[0] * size[1])
+        text += (
+            f"\n{self.megabytes:.1f} MB"
+            if self.megabytes >= 1
+            else (f"\n{self.megabytes * 1000:.0f} kB")
+        )
+        known = [size for size in self.sizes if size]
         if known:
-            text += ", {}x{} to {}x{} pixels".format(*known[0], *known[-1])
+            widths, heights = zip(*known, strict=True)
+            text += f"; {_range(widths)} pixels wide, {_range(heights)} high"
         return text
 
 
@@ -122,6 +127,11 @@ def photo_set(
         sizes=tuple(size for size, _ in files.values()),
         megabytes=sum(length for _, length in files.values()) / 1e6,
     )
+
+
+def _range(numbers: Iterable[int]) -> str:
+    least, most = min(numbers), max(numbers)
+    return f"{least}" if least == most else f"{least} to {most}"
 
 
 def _labels(paths: Iterable[Path], classes: tuple[str, ...]) -> np.ndarray:

@@ -201,7 +201,7 @@ class Race:
             "pipeline",
             f"{self.unit}/s",
             f"CPU ms per {singular(self.unit)}",
-            f"time, {self.control} = 1",
+            "time (control = 1)",
         ]
 
     def _rows(self) -> list[list[str]]:

@@ -487,8 +487,8 @@ def test_first_draws_no_more_than_asked_and_says_what_cant_be_iterated():
 def test_an_outcome_is_the_same_words_in_text_and_notebook():
     shown = check(ID, right)
     assert shown.status == "Right"
-    assert repr(shown).startswith("Right — each number was made")
-    assert "✓ Right</strong> — each number was made" in shown._repr_html_()
+    assert repr(shown).startswith("Right — each number was handed")
+    assert "✓ Right</strong> — each number was handed" in shown._repr_html_()
     assert "border-left" in shown._repr_html_()
     starter = check(ID)
     assert repr(starter) == (

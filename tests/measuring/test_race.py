@@ -223,7 +223,7 @@ def shown_race():
 
 def test_a_race_is_a_table_in_a_terminal(shown_race):
     rows = [re.split(r" {2,}", line.strip()) for line in str(shown_race).splitlines()]
-    assert rows[0] == ["pipeline", "pictures/s", "CPU ms per picture", "time, the control = 1"]
+    assert rows[0] == ["pipeline", "pictures/s", "CPU ms per picture", "time (control = 1)"]
     assert rows[2:] == [
         ["decode & <resize>", "286", "3.5", "3.5 (3.0 to 4.0)"],
         ["the control", "1,000", "2", "1"],
