@@ -9,7 +9,7 @@ from course_utils.project.notebooks import PINNED, set_environment
 
 
 def pytest_addoption(parser):
-    parser.addoption("--lesson", help="only what belongs to this lesson, such as 01")
+    parser.addoption("--lesson", help="only what belongs to this lesson, such as 01_numbers")
     parser.addoption("--soak", action="store_true", help="the long checks, and nothing else")
 
 
@@ -43,7 +43,7 @@ def pytest_collection_modifyitems(config, items):
     items[:] = kept
 
 
-def belongs_to(nodeid, lesson):
-    """Tell whether a test is named for a lesson: 01_numbers, lesson_01, [01]."""
-    number = re.match(r"\d+|\w+", lesson).group().zfill(2)
-    return re.search(rf"(?<![0-9]){number}_|lesson_{number}\b|\[{number}\]", nodeid) is not None
+def belongs_to(nodeid, stem):
+    """Tell whether a test is named for a lesson: its stem, or its number as in lesson_01."""
+    number = re.match(r"\d\d(?=_)", stem)
+    return stem in nodeid or bool(number and re.search(rf"lesson_{number.group()}\b", nodeid))

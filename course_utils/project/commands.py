@@ -89,11 +89,18 @@ def parser() -> argparse.ArgumentParser:
 def hand_over(python: Path, arguments: list[str]) -> int:
     """Run the same command in the course's environment."""
     command = [str(python), "-m", "course_utils", *arguments]
-    os.chdir(ROOT)
     if os.name == "nt":  # exec there returns to the prompt at once
         return subprocess.call(command)
     sys.stdout.flush()
     os.execv(command[0], command)
+
+
+def stem(lesson: str) -> str:
+    """Return the file stem of the lesson that a user named "1" or "01"."""
+    from course_utils.classroom import manifest
+
+    with told():
+        return manifest.load(ROOT).find(lesson).notebook
 
 
 @contextmanager
@@ -105,13 +112,16 @@ def told() -> Iterator[None]:
         raise environment.SetupError(str(error)) from error
 
 
-def open_lab(options: argparse.Namespace, beyond: list[str]) -> int:
+def open_lab(options: argparse.Namespace, beyond: list[str]) -> None:
     """Open JupyterLab on the learner's copy."""
     from course_utils.project import lab
 
     folder = options.workspace or ROOT / "my_notebooks"
     with told():
-        return lab.start(ROOT, folder, options.lesson, options.port, options.no_browser, beyond)
+        prepared = lab.prepare(
+            ROOT, folder, options.lesson, options.port, options.no_browser, beyond
+        )
+    lab.serve(prepared)
 
 
 def reset_lesson(options: argparse.Namespace, beyond: list[str]) -> None:
@@ -128,7 +138,7 @@ def run_tests(options: argparse.Namespace, beyond: list[str]) -> int:
     if options.command == "soak":
         command += ["--soak"]
     if options.lesson:
-        command += ["--lesson", options.lesson]
+        command += ["--lesson", stem(options.lesson)]
     if options.junit:
         command += [f"--junit-xml={options.junit.resolve()}"]
     return subprocess.call(command, cwd=ROOT)
@@ -138,9 +148,15 @@ def execute_notebooks(options: argparse.Namespace, beyond: list[str]) -> None:
     """Execute the lessons in place, and what is made from the manifest with them."""
     from course_utils.project import notebooks, readme
 
-    for path in notebooks.lessons(ROOT, options.lesson):
+    for path in notebooks.lessons(ROOT, options.lesson and stem(options.lesson)):
         environment.say(f"Executing {path.name} ...")
-        notebooks.execute(path)
+        try:
+            notebooks.execute(path)
+        except notebooks.CellExecutionError as error:
+            raise environment.SetupError(
+                f"A cell of {path.name} failed, and the file was left as it was:\n\n{error}\n"
+                "Mend the cell, then:  make execute"
+            ) from None
     readme.refresh(ROOT)
 
 

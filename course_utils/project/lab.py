@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 from course_utils.classroom import manifest, workspace
@@ -15,18 +14,18 @@ from course_utils.project.environment import SetupError, say
 SETTINGS = Path(__file__).with_name("lab_settings")
 
 
-def start(
+def prepare(
     root: Path,
     folder: Path,
     lesson: str | None = None,
     port: int | None = None,
     no_browser: bool = False,
     beyond: list[str] | None = None,
-) -> int:
-    """Bring the learner's copy in `folder` up to date and open JupyterLab on it.
+) -> list[str]:
+    """Bring the learner's copy in `folder` up to date; return the options of its JupyterLab.
 
-    Opens the first lesson, or `lesson` ("03"). Without a `port` JupyterLab takes the first free
-    one from 8888 on. `beyond` holds JupyterLab's own options. Returns its exit status.
+    It opens the first lesson, or `lesson` ("03"). Without a `port` JupyterLab takes the first free
+    one from 8888 on. `beyond` holds JupyterLab's own options.
     """
     course = manifest.load(root)
     opened = course.find(lesson) if lesson else course.lessons[0]
@@ -37,31 +36,39 @@ def start(
         f"Opening JupyterLab on lesson {opened.number}. If no page appears, copy the address below "
         "into a browser.\nTo stop JupyterLab, press Ctrl+C here, twice."
     )
-    command = server_command(folder.resolve(), opened.notebook, port, no_browser, beyond or [])
-    sys.stdout.flush()
-    if os.name == "nt":  # exec there returns to the prompt at once
-        return subprocess.call(command)
-    os.execv(command[0], command)
+    if pictures := os.environ.get("COURSE_PICTURES", "").strip():
+        # The notebooks run in another folder than the one that the user's path starts from.
+        os.environ["COURSE_PICTURES"] = str(Path(pictures).expanduser().absolute())
+    return server_options(folder.resolve(), opened.notebook, port, no_browser) + (beyond or [])
 
 
-def server_command(
-    folder: Path, notebook: str, port: int | None, no_browser: bool, beyond: list[str]
-) -> list[str]:
-    """Return JupyterLab's command line. It makes a token of its own, and prints it."""
-    command = [sys.executable, "-m", "jupyterlab"]
-    command += ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}"]
-    command += [f"--LabApp.default_url=/lab/tree/{notebook}.ipynb", "--ServerApp.log_level=WARN"]
+def serve(options: list[str]) -> None:
+    """Run JupyterLab in this process until it is stopped."""
+    from jupyterlab.labapp import LabApp
+
+    # A token always, also where the user's own Jupyter configuration switches it off. Given here,
+    # and not on a command line, which other users of the machine can read.
+    token = f"--IdentityProvider.token={secrets.token_hex(24)}"
+    server = LabApp.initialize_server(argv=[token, *options])
+    server.identity_provider.token_generated = True  # so that the address is printed with it
+    server.start()
+
+
+def server_options(folder: Path, notebook: str, port: int | None, no_browser: bool) -> list[str]:
+    """Return JupyterLab's options."""
+    options = ["--ServerApp.ip=127.0.0.1", f"--ServerApp.root_dir={folder}"]
+    options += [f"--LabApp.default_url=/lab/tree/{notebook}.ipynb", "--ServerApp.log_level=WARN"]
     # No request leaves the machine: no news, no look for updates, no catalogue of extensions.
-    command += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
-    command += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-    command += [f"--LabApp.app_settings_dir={SETTINGS}"]
+    options += ["--LabApp.news_url=None", "--LabApp.extension_manager=readonly"]
+    options += ["--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    options += [f"--LabApp.app_settings_dir={SETTINGS}"]
     if port:
-        command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+        options += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
     if no_browser:
-        command += ["--no-browser"]
+        options += ["--no-browser"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        command += ["--allow-root"]  # containers and CI; the server is on loopback with a token
-    return command + beyond
+        options += ["--allow-root"]  # containers and CI; the server is on loopback with a token
+    return options
 
 
 def check_port(port: int) -> None:

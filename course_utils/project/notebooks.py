@@ -9,11 +9,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from course_utils.classroom import manifest
 from course_utils.classroom.exercise import Exercise
 from course_utils.classroom.source import source
+
+__all__ = [
+    "PINNED", "CellExecutionError", "execute", "exercise_cell", "function_in", "lessons",
+    "pinned_environment", "run", "set_environment", "solved", "tags", "with_answer", "write",
+]  # fmt: skip
 
 CELL_LIMIT = 120  # seconds
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -48,8 +55,6 @@ def execute(path: Path) -> None:
 
 def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
     """Execute a notebook in `folder` as nbval does; return it with its outputs."""
-    from nbclient import NotebookClient
-
     client = NotebookClient(
         notebook,
         timeout=CELL_LIMIT,

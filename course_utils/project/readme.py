@@ -8,7 +8,7 @@ from course_utils.classroom import manifest
 def refresh(root: Path) -> None:
     """Write the lesson table into README.md anew."""
     path = root / "README.md"
-    path.write_text(refreshed(root), encoding="utf-8")
+    path.write_text(refreshed(root), encoding="utf-8", newline="\n")
 
 
 def refreshed(root: Path) -> str:

@@ -48,9 +48,18 @@ def test_reset_keeps_the_old_version_aside(tmp_path):
     assert "my own words" in kept.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("arguments", [["reset", "77"], ["lab", "--no-browser", "--lesson", "77"]])
-def test_an_unknown_lesson_is_answered_with_those_there_are(arguments, tmp_path):
-    done = course(*arguments, "--workspace", tmp_path)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["reset", "77"],
+        ["lab", "--no-browser", "--lesson", "77"],
+        ["test", "--lesson", "77"],
+        ["soak", "--lesson", "77"],
+        ["execute", "--lesson", "77"],
+    ],
+)
+def test_an_unknown_lesson_is_answered_with_those_there_are(arguments):
+    done = course(*arguments)
     assert done.returncode == 1
     assert "77" in done.stderr
     assert "00_start_here" in done.stderr
