@@ -82,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
     command("format", reformat, "format modules and notebooks, and mend what can be mended")
     command("lock", lock, "make both locks anew from pyproject.toml")
     command("setup", None, "set up the environment, and nothing else")
-    command("clean", None, "remove the environment and all caches; never your notebooks")
+    command("clean", None, "remove the environment and the caches in this folder; never your notebooks")
     return top
 
 
@@ -205,9 +205,16 @@ def clean(root: Path) -> int:
     """Remove what can be made again."""
     caches = [".venv", "build", ".pytest_cache", ".ruff_cache", ".hypothesis"]
     caches += [".import_linter_cache", "feeding_tensorflow.egg-info"]
+    caches += ["__pycache__", "notebooks/.ipynb_checkpoints"]
     found = [root / name for name in caches] + [
         p for folder in ("course_utils", "tests") for p in (root / folder).rglob("__pycache__")
     ]
     for path in found:
         shutil.rmtree(path, ignore_errors=True)
+    left = [str(path.relative_to(root)) for path in found if path.exists()]
+    if left:
+        raise environment.SetupError(
+            f"Not removed: {', '.join(left)}. Is something of it in use? Leave the environment "
+            "(`deactivate`), stop JupyterLab, then:  make clean"
+        )
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
@@ -33,14 +33,28 @@ CELLS = f"{WIDGET}.content.model.sharedModel.cells.map(cell => cell.toJSON())"
 def browser():
     """A headless Chromium. Where there is none, CI fails and a learner's machine skips."""
     with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, NAMES)), playwright.chromium.executable_path)
-        if not Path(found).exists():
-            reason = "no Chromium or Chrome is on the PATH: install one"
+        browser = launched(playwright.chromium)
+        if browser is None:
+            reason = "no Chromium or Chrome is on the PATH or in its usual place: install one"
             (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-        as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        browser = playwright.chromium.launch(executable_path=found, args=QUIET + as_root)
         yield browser
         browser.close()
+
+
+def launched(chromium):
+    """Start the first browser that there is: on the PATH, an installed Chrome, playwright's own."""
+    as_root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    places = [{"executable_path": found}] if found else [{"channel": "chrome"}, {}]
+    for place in places:
+        try:
+            return chromium.launch(args=QUIET + as_root, **place)
+        except Error as error:
+            if "executable doesn't exist" not in str(error).lower() and "is not found" not in str(
+                error
+            ):
+                raise
+    return None
 
 
 @pytest.fixture

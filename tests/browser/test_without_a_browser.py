@@ -19,4 +19,4 @@ def test_a_missing_browser_fails_in_ci_alone(ci, status, word, tmp_path):
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
     assert done.returncode == status, done.stdout
     assert word in done.stdout
-    assert "no Chromium or Chrome is on the PATH" in done.stdout
+    assert "no Chromium or Chrome is on the PATH or in its usual place" in done.stdout
