@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.classroom.callout import Callout
+from course_utils.feeding.packaged import cache_folder
+from course_utils.measuring.timing import usable_cores
 
 PROJECT = "feeding-tensorflow"
 GIB = 2**30
@@ -121,13 +123,13 @@ class Verdict:
 
 def machine() -> Machine:
     """Look at this machine. Imports no TensorFlow: GPUs are named where it is imported already."""
-    cache = _cache()
+    cache = cache_folder()
     there = _nearest(cache)
     return Machine(
         python=platform.python_version(),
         versions={name: _version(names) for name, names in PACKAGES.items()},
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
-        cores=_cores(),
+        cores=usable_cores(),
         memory=_memory()[0],
         memory_available=_memory()[1],
         disk_free=_disk_free(there),
@@ -216,13 +218,6 @@ def _version(distributions: tuple[str, ...]) -> str | None:
     return None
 
 
-def _cores() -> int:
-    # A container or a batch system may lend fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def _memory() -> tuple[int | None, int | None]:
     """Total and available memory, of a container where it has less than the machine."""
     try:
@@ -261,15 +256,6 @@ def _container_limit() -> tuple[int, int] | None:
         except (OSError, ValueError):
             continue
     return None
-
-
-def _cache() -> Path:
-    named = os.environ.get("COURSE_CACHE", "").strip()
-    if named:
-        return Path(named).expanduser()
-    from platformdirs import user_cache_path
-
-    return user_cache_path(PROJECT, appauthor=False)
 
 
 def _nearest(path: Path) -> Path:

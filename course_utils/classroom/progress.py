@@ -29,13 +29,17 @@ PREDICTION = {
 T = TypeVar("T")
 
 
+class NewerFormat(OSError):
+    """The file is of a newer format than this course knows: not damaged, and not to be touched."""
+
+
 class Progress:
     """Progress in the exercises and predictions of one learner.
 
     `file` is a JSON file, which survives a restarted kernel and may be shared by several kernels
     at once; None keeps everything in memory. Nothing here fails because of the file: one that is
-    damaged is set aside, one that can't be written is replaced by memory, and `notes()` says so,
-    once.
+    damaged is set aside, one that can't be written or that a newer course has made is left as it
+    is and replaced by memory, and `notes()` says so, once.
     """
 
     def __init__(self, file: Path | None = None):
@@ -199,12 +203,18 @@ class Progress:
             return _empty()
 
     def _say_not_kept(self, done: str, error: OSError) -> None:
-        if "not kept" not in self._said:
-            self._said.add("not kept")
-            self._say(
-                f"Your progress will be forgotten when the kernel stops: {self.file} can't be "
-                f"{done}: {reason(error)}."
+        newer = isinstance(error, NewerFormat)
+        kind = "newer" if newer else "not kept"
+        if kind in self._said:
+            return
+        self._said.add(kind)
+        why = f"can't be {done}: {reason(error)}."
+        if newer:
+            why = (
+                "was made by a newer version of the course and is left as it is. "
+                "To go on with it, bring the course up to date."
             )
+        self._say(f"Your progress will be forgotten when the kernel stops: {self.file} {why}")
 
     def _say(self, note: str) -> None:
         self._notes.append(note)
@@ -219,7 +229,10 @@ def _locked(file: Path):
 
 
 def _load(file: Path) -> dict:
-    """Read the file. Raises ValueError where it isn't one of ours, OSError where it can't."""
+    """Read the file. Raises ValueError where it isn't one of ours, OSError where it can't.
+
+    NewerFormat, an OSError, where it is of a format to come.
+    """
     try:
         content = file.read_bytes()
     except FileNotFoundError:
@@ -228,7 +241,10 @@ def _load(file: Path) -> dict:
         data = json.loads(content.decode("utf-8"))
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
+    found = data.get("format") if isinstance(data, dict) else None
+    if type(found) is int and found > FORMAT:
+        raise NewerFormat(f"of format {found}")
+    if found != FORMAT:
         raise ValueError(f"not of format {FORMAT}")
     for part, fields in (("exercises", EXERCISE), ("predictions", PREDICTION)):
         entries = data.get(part)

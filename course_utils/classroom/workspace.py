@@ -15,6 +15,7 @@ from course_utils.classroom.files import free_name, reason, set_aside, write_who
 from course_utils.classroom.progress import Progress
 
 BOOKS = ".course"  # the folder in the workspace for what the course writes down
+MANIFEST = "course.toml"  # lies in a course's own folder of notebooks, in no workspace
 FORMAT = 1
 LOCK_LIMIT = 30  # seconds to wait for another update of the same workspace
 
@@ -85,11 +86,12 @@ def update(course_root: Path, stems: Iterable[str], folder: Path | None = None) 
     copy is never overwritten.
 
     Raises FileNotFoundError and ValueError for a notebook of the course that is missing or
-    damaged, WorkspaceError (an OSError) where the copy can't be written. No copy is lost.
+    damaged, ValueError for a folder that is the course's own, WorkspaceError (an OSError) where
+    the copy can't be written. No copy is lost.
     """
     course_root = Path(course_root)
+    folder = _workspace(course_root, folder)
     originals = {stem: _original(course_root, stem) for stem in stems}
-    folder = Path(folder) if folder else course_root / "my_notebooks"
     done: dict[str, list[str]] = {
         key: [] for key in ("new", "updated", "unchanged", "newer", "unreadable", "notes")
     }
@@ -110,13 +112,14 @@ def reset(course_root: Path, lesson: str, folder: Path | None = None) -> Reset:
     `lesson` is "01", "1", "01_numbers" or "01_numbers.ipynb". Progress in its exercises stays:
     what was solved was solved.
 
-    Raises ValueError, with the lessons there are, for one that isn't there; WorkspaceError where
-    the copy can't be written, and the old version is then where it was.
+    Raises ValueError, with the lessons there are, for one that isn't there, and for a folder that
+    is the course's own; WorkspaceError where the copy can't be written, and the old version is
+    then where it was.
     """
     course_root = Path(course_root)
+    folder = _workspace(course_root, folder)
     stem = _stem(course_root, lesson)
     notebook = _original(course_root, stem)
-    folder = Path(folder) if folder else course_root / "my_notebooks"
     copy = folder / f"{stem}.ipynb"
     kept = None
     try:
@@ -143,14 +146,17 @@ def reset(course_root: Path, lesson: str, folder: Path | None = None) -> Reset:
 def find() -> Path | None:
     """Return the workspace that this process works in, None where there is none.
 
-    It is the current folder, or one above it, that holds `.course/`. The folder `notebooks/` is
-    never one: there nothing is kept, so that its outputs are the same for everyone.
+    It is the current folder, or one above it, that holds `.course/`. The folder `notebooks/`,
+    known by its course.toml, is never one, nor is any above it: there nothing is kept, so that
+    its outputs are the same for everyone.
     """
     try:
         here = Path.cwd()
     except OSError:
         return None  # the folder is gone
     for folder in (here, *here.parents):
+        if (folder / MANIFEST).is_file():
+            return None
         if (folder / BOOKS).is_dir():
             return folder
     return None
@@ -166,6 +172,27 @@ def progress() -> Progress:
 
 
 _progress: dict[Path | None, Progress] = {}
+
+
+def _workspace(course_root: Path, folder: Path | None) -> Path:
+    """Return the folder for the copies. Raises ValueError for the course's own folders."""
+    folder = Path(folder) if folder else course_root / "my_notebooks"
+    # Links and ".." are followed first: "new/../notebooks" is there once "new" has been made.
+    real = Path(os.path.realpath(folder))
+    own = (course_root, course_root / "notebooks")
+    if any(_same(real, each) for each in own) or os.path.isfile(real / MANIFEST):
+        raise ValueError(
+            f"{folder} is the course's own folder: copies in it would replace the originals. "
+            "Name another folder for the learner's copy, such as my_notebooks."
+        )
+    return folder
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return False  # what can't be reached can't be written either, and that is told later
 
 
 def _bring(copy: Path, original: dict[str, Any], written: dict[str, str]) -> str:

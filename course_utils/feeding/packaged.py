@@ -40,7 +40,7 @@ def packaged_photographs(count: int, seed: int) -> tuple[Path, dict[Path, tuple[
     """
     from filelock import FileLock
 
-    cache = _cache()
+    cache = cache_folder()
     folder = cache / f"photos-{count}-seed{seed}-v{FORMAT}"
     try:
         index = _read_index(folder)
@@ -54,6 +54,16 @@ def packaged_photographs(count: int, seed: int) -> tuple[Path, dict[Path, tuple[
     return folder, {
         folder / name: ((width, height), size) for name, (size, width, height) in index.items()
     }
+
+
+def cache_folder() -> Path:
+    """Return the folder that keeps the photos, there or not: COURSE_CACHE, or the user's cache."""
+    named = os.environ.get("COURSE_CACHE", "").strip()
+    if named:
+        return Path(named).expanduser().absolute()
+    from platformdirs import user_cache_path
+
+    return user_cache_path("feeding-tensorflow", appauthor=False)
 
 
 def photograph(name: str) -> np.ndarray:
@@ -166,15 +176,6 @@ def _write_whole(path: Path, content: bytes) -> None:
     except OSError:
         part.unlink(missing_ok=True)
         raise
-
-
-def _cache() -> Path:
-    named = os.environ.get("COURSE_CACHE", "").strip()
-    if named:
-        return Path(named).expanduser().absolute()
-    from platformdirs import user_cache_path
-
-    return user_cache_path("feeding-tensorflow", appauthor=False)
 
 
 def _cache_error(error: OSError, cache: Path, count: int) -> OSError:

@@ -158,7 +158,7 @@ def threaded_generator(
         batch_size: photos per batch.
         height: of the photos, in pixels.
         width: of the photos, in pixels.
-        threads: worker threads; one for each core if None.
+        threads: worker threads; one for each core that this process may use if None.
 
     Raises:
         ValueError, TypeError: paths and labels that don't fit, or a number below 1.
@@ -166,7 +166,7 @@ def threaded_generator(
     import tensorflow as tf
 
     paths, labels = _checked(paths, labels, batch_size=batch_size, height=height, width=width)
-    threads = (os.cpu_count() or 1) if threads is None else _at_least_one("threads", threads)
+    threads = _cores() if threads is None else _at_least_one("threads", threads)
 
     def unit_range(photos: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(photos, tf.float32) / 255.0, labels
@@ -239,6 +239,15 @@ def _checked(
     if not paths:
         raise ValueError("found no paths: an epoch would be empty. Give at least one")
     return paths, labels.astype(np.int32)
+
+
+def _cores() -> int:
+    """The cores that this process may use: a container may lend fewer than the machine has."""
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _at_least_one(name: str, number: int) -> int:

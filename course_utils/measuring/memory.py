@@ -43,7 +43,7 @@ _KEPT_BYTES = 32 * 1024 * 1024
 _NEVER_TRIM = 2**31 - 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class KeptMemory:
     """What `keep_freed_memory` or `return_freed_memory` did to the allocator.
 
@@ -59,7 +59,7 @@ class KeptMemory:
     trim_threshold: int = 0
     mmap_threshold: int = 0
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         if not self.applied:
             return f"not applied: {self.reason}"
         return (

@@ -9,7 +9,6 @@ twice a round: its ratio to itself, which should be 1, shows the noise of this m
 from __future__ import annotations
 
 import gc
-import os
 import platform
 import statistics
 import sys
@@ -23,7 +22,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from course_utils.measuring.display import html_table, ratio_digits, singular, three_digits
 from course_utils.measuring.ratio import Ratio
-from course_utils.measuring.timing import Clock, Epoch, batch_length, divide, epoch
+from course_utils.measuring.timing import (
+    Clock,
+    Epoch,
+    batch_length,
+    divide,
+    epoch,
+    usable_cores,
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +92,7 @@ def race(
     return contest.race(rounds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Race:
     """The record of a race: every epoch of every round, and where it was run.
 
@@ -103,7 +109,7 @@ class Race:
     versions: dict[str, str]
     system: str
     date: str
-    _contest: _Contest | None = field(default=None, repr=False, compare=False)
+    _contest: _Contest | None = field(default=None, compare=False)
 
     def ratio(self, slower: str, faster: str, of: Literal["seconds", "cpu"] = "seconds") -> Ratio:
         """How many times the time per item of `faster` is that of `slower`, round by round.
@@ -186,7 +192,7 @@ class Race:
         """The items per second of a pipeline, the median of the rounds: "1,230 pictures/s"."""
         return f"{self._speed(name)} {self.unit}/s"
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         from tabulate import tabulate
 
         table = tabulate(self._rows(), self._headers(), disable_numparse=True, colalign=_ALIGN)
@@ -239,7 +245,7 @@ class _Contest:
         self._clock = clock
         self._rounds: list[dict[str, Epoch]] = []
         self._where = {
-            "cores": _cores(),
+            "cores": usable_cores(),
             "versions": _versions(),
             "system": f"{platform.system()} {platform.machine()}",
             "date": date.today().isoformat(),
@@ -321,13 +327,6 @@ def _progress(total: int):
     from tqdm import tqdm
 
     return tqdm(total=total, desc="race", unit="epoch", leave=False, file=sys.stderr)
-
-
-def _cores() -> int:
-    """The cores that this process may use, which a container can make fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

@@ -13,7 +13,7 @@ from course_utils.measuring.display import ratio_digits
 Verdict = Literal["holds", "broken", "undecided"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Ratio:
     """How many times one pipeline's time is another's: one value for each round of a race.
 
@@ -25,7 +25,7 @@ class Ratio:
     """
 
     values: tuple[float, ...]
-    _more: Callable[[], Ratio | None] | None = field(default=None, repr=False, compare=False)
+    _more: Callable[[], Ratio | None] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", tuple(float(value) for value in self.values))
@@ -82,7 +82,7 @@ class Ratio:
         """
         return self._more() if self._more else None
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         rounds = "1 round" if len(self.values) == 1 else f"{len(self.values)} rounds"
         low, median, high = map(ratio_digits, (self.low, self.median, self.high))
         return f"{median} ({low} to {high}, {rounds})"

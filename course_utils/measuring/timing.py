@@ -52,7 +52,7 @@ def batch_length(element: Any) -> int:
         ) from None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Epoch:
     """One pass over a pipeline.
 
@@ -100,7 +100,7 @@ class Epoch:
         """CPU milliseconds, of all processes, for one item."""
         return 1000 * self.cpu_seconds / self.items
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return (
             f"{self.elements:,} elements, {self.items:,} items in {self.seconds:.3g} s "
             f"(the first after {self.first_seconds:.3g} s): "
@@ -161,6 +161,19 @@ def epoch(
         items=item_count,
         first_items=first_items,
     )
+
+
+def usable_cores() -> int:
+    """The cores that this process may use: a container may lend fewer than the machine has.
+
+    On Linux they are those of its affinity mask; what a container limits by time alone (docker's
+    `--cpus`) isn't seen. macOS and Windows tell the cores of the machine, before Python 3.13.
+    """
+    if hasattr(os, "process_cpu_count"):  # Python 3.13
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def divide(amount: float, seconds: float) -> float:

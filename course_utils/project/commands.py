@@ -82,7 +82,9 @@ def parser() -> argparse.ArgumentParser:
     command("format", reformat, "format modules and notebooks, and mend what can be mended")
     command("lock", lock, "make both locks anew from pyproject.toml")
     command("setup", None, "set up the environment, and nothing else")
-    command("clean", None, "remove the environment and the caches in this folder; never your notebooks")
+    command(
+        "clean", None, "remove the environment and the caches in this folder; never your notebooks"
+    )
     return top
 
 

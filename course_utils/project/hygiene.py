@@ -25,9 +25,23 @@ TAGS_WITH_ID = {
 MOST_LINES = 15
 MOST_BYTES = 1_000_000
 COMPARED_IN_A_NOTEBOOK, COMPARED_IN_THE_COURSE = 0.60, 0.85
+# nbval passes over these: pictures differ between libraries, a widget's id is random.
+NOT_COMPARED = {"image/png", "image/jpeg", "application/vnd.jupyter.widget-view+json"}
+NBVAL_COMMENT = re.compile(r"\b(?:NBVAL|PYTEST_VALIDATE)_\w*")
+WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>()\[\]]+")
+# Not after what makes a path relative: data/x, ../data/x, …/data/x, ~/data/x, {folder}/data/x.
+# A drive's "path" stands for the reader's own; "A:\n" is a label and the end of its line.
 MACHINE_PATH = re.compile(
-    r"(?<![\w.])/(?:root|tmp|work|usr|opt|var|home/\w+|Users/\w+|private/\w+)/[\w.-]+"
-    r"|[A-Z]:\\\\?Users|site-packages|dist-packages|ipykernel_\d"
+    r"(?<![\w.…~}-])/(?:root|tmp|work|workspace|usr|opt|var|mnt|data|Volumes|media|srv|scratch"
+    r"|home/[\w.-]+|Users/[\w.-]+|private/\w+)/[\w.-]+"
+    r"|(?<!\w)[A-Z]:[\\/]+(?!path|[nrt]\b)\w+"
+    r"|(?:site|dist)-packages[\\/]|ipykernel_\d"
+)
+FINDING_TAKES = ("id", "measured", "bound", "verdict")
+# What is assigned in these is a name of their own.
+HAVE_OWN_NAMES = (
+    *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
 )
 
 
@@ -38,9 +52,9 @@ def problems(path: Path, lesson: Lesson) -> list[str]:
     if path.stat().st_size > MOST_BYTES:
         found.append(f"{path.stat().st_size / 1e6:.1f} MB; a notebook stays under 1 MB")
     for number, cell in enumerate(notebook.cells):
-        where = f"cell {number}"
-        found += [f"{where}: {each}" for each in cell_problems(cell)]
-    found += [f"cell {number}: {each}" for number, each in measured_problems(notebook)]
+        found += [f"cell {number}: {each}" for each in cell_problems(cell)]
+    for number, each in measured_problems(notebook) + repeated_findings(notebook):
+        found.append(f"cell {number}: {each}")
     found += manifest_problems(notebook, lesson)
     compared, shown = outputs_compared(notebook)
     if compared < COMPARED_IN_A_NOTEBOOK * shown:
@@ -51,6 +65,9 @@ def problems(path: Path, lesson: Lesson) -> list[str]:
 def cell_problems(cell: NotebookNode) -> list[str]:
     """Return what is wrong with one cell by itself."""
     found = [f"unknown tag {tag!r}" for tag in tags(cell) if not is_known(tag)]
+    path = machine_path(cell.source)
+    if path:
+        found.append(f"its text holds a path of a machine: {path}")
     if cell.cell_type != "code":
         return found
     if not cell.source.strip():
@@ -60,15 +77,24 @@ def cell_problems(cell: NotebookNode) -> list[str]:
     lines = cell.source.count("\n") + 1
     if lines > MOST_LINES and "lines-are-the-lesson" not in tags(cell):
         found.append(f"{lines} lines; over {MOST_LINES} belong in course_utils")
+    for comment in NBVAL_COMMENT.findall(cell.source):
+        found.append(f"a comment for nbval, {comment}; tag the cell instead")
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    if "raises-exception" not in tags(cell):
+        for error in errors:
+            found.append(f"an error that nothing says is meant: {error.ename}: {error.evalue}")
+    elif not errors:
+        found.append("tagged raises-exception, but raises nothing")
     for output in cell.outputs:
-        if output.output_type == "error" and "raises-exception" not in tags(cell):
-            found.append(f"an error that nothing says is meant: {output.ename}: {output.evalue}")
-        path = machine_path(output)
+        path = machine_path(text_of(output))
         if path:
             found.append(f"an output holds a path of a machine: {path}")
+    findings = calls(parsed(cell.source), "finding")
     for claim in (tag for tag in tags(cell) if tag.startswith("claim:")):
-        if claim.removeprefix("claim:") not in findings_called(cell.source):
+        if claim.removeprefix("claim:") not in map(id_of, findings):
             found.append(f"tagged {claim}, but no finding of that name is called in it")
+    for call in filter(cannot_fail, findings):
+        found.append(f"finding {id_of(call)!r} is given a literal as measured, so it can't fail")
     return found
 
 
@@ -80,12 +106,17 @@ def is_known(tag: str) -> bool:
     return kind in TAGS_WITH_ID and re.fullmatch(TAGS_WITH_ID[kind], name) is not None
 
 
-def machine_path(output: NotebookNode) -> str | None:
-    """Return the first path of a machine, or user's name, in an output's text."""
+def text_of(output: NotebookNode) -> str:
+    """Return what an output shows, without its pictures and widgets."""
     # Pictures are base64: letters and slashes that may look like anything.
-    data = {k: v for k, v in output.get("data", {}).items() if k not in ("image/png", "image/jpeg")}
+    data = {k: v for k, v in output.get("data", {}).items() if k not in NOT_COMPARED}
     text = "\n".join([*map(str, data.values()), output.get("text", ""), output.get("evalue", "")])
-    text += "\n".join(output.get("traceback", []))
+    return text + "\n".join(output.get("traceback", []))
+
+
+def machine_path(text: str) -> str | None:
+    """Return the first path of a machine, or user's name, in a text; addresses of the web pass."""
+    text = WEB_ADDRESS.sub("", text)
     found = MACHINE_PATH.search(text)
     if found:
         return found.group()
@@ -96,24 +127,52 @@ def machine_path(output: NotebookNode) -> str | None:
     return f"the user's name {user}" if re.search(rf"[/\\]{re.escape(user)}[/\\]", text) else None
 
 
-def findings_called(source: str) -> list[str]:
-    """Return the ids of the findings that a cell calls, as written in the call."""
-    return [call.args[0].value for call in finding_calls(parsed(source)) if has_literal_id(call)]
-
-
-def finding_calls(tree: ast.AST) -> list[ast.Call]:
-    """Return the calls of `finding` in a tree."""
+def calls(tree: ast.AST, name: str) -> list[ast.Call]:
+    """Return the calls of a function or method of that name in a tree."""
     return [
         node
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", getattr(node.func, "attr", None)) == "finding"
+        and getattr(node.func, "id", getattr(node.func, "attr", None)) == name
     ]
 
 
-def has_literal_id(call: ast.Call) -> bool:
-    """Tell whether a call's first argument is a string written out."""
-    return bool(call.args) and isinstance(call.args[0], ast.Constant)
+def arguments(finding: ast.Call) -> dict[str, ast.expr]:
+    """Return what a call of `finding` is given, by the names of its parameters."""
+    named = {keyword.arg: keyword.value for keyword in finding.keywords if keyword.arg}
+    return dict(zip(FINDING_TAKES, finding.args)) | named
+
+
+def id_of(finding: ast.Call) -> str | None:
+    """Return the id in a call of `finding`, None where it isn't a string written out."""
+    given = arguments(finding).get("id")
+    return given.value if isinstance(given, ast.Constant) else None
+
+
+def cannot_fail(finding: ast.Call) -> bool:
+    """Tell whether what a call of `finding` names as measured is written out in it."""
+    given = arguments(finding)
+    if "measured" not in given or names_loaded(given["measured"]):
+        return False
+    plain = [getattr(given.get(each), "value", "") for each in FINDING_TAKES[1:]]
+    return plain[:2] != [None, None] or not str(plain[2]).startswith("not testable")
+
+
+def repeated_findings(notebook: NotebookNode) -> list[tuple[int, str]]:
+    """Return the cells that use a finding's id again: for another verdict, or in another cell."""
+    first: dict[str, tuple[int, str]] = {}
+    found = []
+    for number, cell in enumerate(notebook.cells):
+        for call in calls(parsed(cell.source), "finding") if cell.cell_type == "code" else ():
+            name, verdict = id_of(call), ast.unparse(arguments(call).get("verdict", call))
+            if not name:
+                continue
+            where, earlier = first.setdefault(name, (number, verdict))
+            if where != number:
+                found.append((number, f"finding {name!r} stands in cell {where} already"))
+            elif earlier != verdict:
+                found.append((number, f"finding {name!r} has two verdicts: {earlier}, {verdict}"))
+    return found
 
 
 def measured_problems(notebook: NotebookNode) -> list[tuple[int, str]]:
@@ -131,45 +190,66 @@ def measured_problems(notebook: NotebookNode) -> list[tuple[int, str]]:
             continue
         later = [each for _, each in code[position + 1 :]]
         if "facts" in tags(cell):
-            if not later or IGNORED in tags(later[0]) or not later[0].outputs:
+            following = [c for c in later[:1] if has_compared_output(c)]
+            if not any(calls(parsed(c.source), "verdict") for c in following):
                 found.append((number, "facts without a compared verdict in the next code cell"))
         elif not feeds_a_finding(cell.source, later):
-            found.append(
-                (number, "its output is not compared, and what it measures feeds no finding")
-            )
+            found.append((number, "is not compared, and what it measures feeds no finding"))
     return found
 
 
 def feeds_a_finding(source: str, later: list[NotebookNode]) -> bool:
     """Tell whether names that a cell assigns reach a finding in a later compared cell."""
-    reached = names_stored(parsed(source))
+    reached: set[str] = set()
+    for statement in parsed(source).body:
+        if names_loaded(statement):
+            reached |= names_stored(statement)
+        else:
+            reached -= names_bound(statement)
     for cell in later:
         for statement in parsed(cell.source).body:
             if not reached & names_loaded(statement):
+                # The names hold something else from here on.
+                reached -= names_bound(statement)
                 continue
             if IGNORED not in tags(cell) and any(
-                reached & names_loaded(call) for call in finding_calls(statement)
+                reached & names_loaded(call) for call in calls(statement, "finding")
             ):
                 return True
-            reached |= names_stored(statement)
+            reached |= names_bound(statement)
     return False
 
 
 def names_stored(tree: ast.AST) -> set[str]:
-    """Return the names that a tree assigns."""
-    stores = (
-        n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-    )
-    return set(stores) - {"_"}
+    """Return the names that a tree assigns, those inside of functions and comprehensions not."""
+    if isinstance(tree, HAVE_OWN_NAMES):
+        return set()
+    if isinstance(tree, ast.Name):
+        return {tree.id} - {"_"} if isinstance(tree.ctx, ast.Store) else set()
+    return set().union(*map(names_stored, ast.iter_child_nodes(tree)))
+
+
+def names_bound(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement assigns, defines or imports."""
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return {each.asname or each.name.partition(".")[0] for each in statement.names}
+    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+        return {statement.name}
+    return names_stored(statement)
 
 
 def names_loaded(tree: ast.AST) -> set[str]:
-    """Return the names that a tree reads."""
-    return {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    """Return the names that a tree reads; `n += 1` reads n."""
+    nodes = list(ast.walk(tree))
+    read = [n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)]
+    read += [n.target for n in nodes if isinstance(n, ast.AugAssign)]
+    return {n.id for n in read if isinstance(n, ast.Name)}
 
 
 def parsed(source: str) -> ast.Module:
-    """Parse a cell, its magics left out."""
+    """Parse a cell, its magics left out; a cell such as %%bash holds no Python of the lesson."""
+    if re.match(r"%%(?!time|capture)", source):
+        return ast.parse("")
     lines = ["pass" if re.match(r"\s*[%!]", line) else line for line in source.splitlines()]
     return ast.parse("\n".join(lines))
 
@@ -203,13 +283,17 @@ def manifest_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
 def outputs_compared(notebook: NotebookNode) -> tuple[int, int]:
     """Return how many cells with an output are compared, and how many there are.
 
-    A cell whose outputs hold pictures alone is not compared: nbval passes over PNG and JPEG.
+    A cell whose outputs hold pictures or widgets alone is not compared.
     """
     shown = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.outputs]
-    compared = [c for c in shown if IGNORED not in tags(c) and any(map(is_compared, c.outputs))]
-    return len(compared), len(shown)
+    return sum(map(has_compared_output, shown)), len(shown)
+
+
+def has_compared_output(cell: NotebookNode) -> bool:
+    """Tell whether nbval compares an output of a cell."""
+    return IGNORED not in tags(cell) and any(map(is_compared, cell.outputs))
 
 
 def is_compared(output: NotebookNode) -> bool:
     """Tell whether nbval compares an output."""
-    return bool(set(output.get("data", {"text": ""})) - {"image/png", "image/jpeg"})
+    return bool(set(output.get("data", {"text": ""})) - NOT_COMPARED)

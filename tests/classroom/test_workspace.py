@@ -231,6 +231,58 @@ def test_another_folder_can_hold_the_copies(course, tmp_path):
     assert reset(course, "1", folder).copy == folder / "01_numbers.ipynb"
 
 
+@pytest.fixture
+def own_folder(course, tmp_path_factory, monkeypatch):
+    """Write the course's own folders in some way; the current folder is the course's root."""
+    monkeypatch.chdir(course)
+    away = tmp_path_factory.mktemp("away")
+
+    def write(how):
+        if how == "my_notebooks is a link":
+            (course / "my_notebooks").symlink_to("notebooks", target_is_directory=True)
+            return None
+        if how == "link":
+            (away / "link").symlink_to(course / "notebooks", target_is_directory=True)
+            return away / "link"
+        if how == "another course":
+            (away / "notebooks").mkdir()
+            (away / "notebooks" / "course.toml").touch()
+            return away / "notebooks"
+        return {
+            "root": course,
+            "notebooks": course / "notebooks",
+            "relative": Path("notebooks"),
+            "here": Path("."),
+            "text": "./notebooks/",
+            "by way of a new folder": course / "new" / ".." / "notebooks",
+        }[how]
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "root",
+        "notebooks",
+        "relative",
+        "here",
+        "text",
+        "link",
+        "my_notebooks is a link",
+        "by way of a new folder",
+        "another course",
+    ],
+)
+def test_the_courses_own_folders_are_refused_before_anything_is_written(course, own_folder, how):
+    folder = own_folder(how)
+    before = {path: path.is_file() and path.read_bytes() for path in course.rglob("*")}
+    for call in (lambda: update(course, STEMS, folder), lambda: reset(course, "01", folder)):
+        with pytest.raises(ValueError, match=r"is the course's own folder.*Name another folder"):
+            call()
+    assert before == {path: path.is_file() and path.read_bytes() for path in course.rglob("*")}
+
+
 def test_a_notebook_of_the_course_that_is_missing_or_damaged_stops_before_anything(course):
     with pytest.raises(FileNotFoundError, match=r"notebooks/07_none.ipynb is missing"):
         update(course, [*STEMS, "07_none"])
@@ -399,6 +451,22 @@ def test_find_looks_here_and_above(course, monkeypatch):
         assert find() is None
 
 
+def test_find_takes_the_notebooks_folder_for_no_workspace(course, monkeypatch):
+    (course / "notebooks" / "course.toml").write_text("", encoding="utf-8")
+    update(course, STEMS)
+    # The course may lie in a folder that was itself a learner's copy once.
+    for holder in (course, course / "notebooks"):
+        (holder / ".course").mkdir()
+        (course / "notebooks" / "a").mkdir(exist_ok=True)
+        for place in (course / "notebooks", course / "notebooks" / "a"):
+            monkeypatch.chdir(place)
+            assert find() is None
+    monkeypatch.chdir(course)
+    assert find() == course
+    monkeypatch.chdir(course / "my_notebooks")
+    assert find() == course / "my_notebooks"
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows keeps a folder that is in use")
 def test_find_in_a_folder_that_is_gone(tmp_path, monkeypatch):
     gone = tmp_path / "gone"
@@ -465,12 +533,13 @@ def test_two_kernels_at_once_lose_nothing(file):
         b"[]",
         b"null",
         b"[" * 99999,
-        b'{"format": 2, "exercises": {}, "predictions": {}}',
+        b'{"format": 0, "exercises": {}, "predictions": {}}',
+        b'{"format": "2", "exercises": {}, "predictions": {}}',
         b'{"format": 1, "exercises": []}',
         b'{"format": 1, "exercises": {"00.a": {"attempts": "many"}}, "predictions": {}}',
         b'{"format": 1, "exercises": {}, "predictions": {"00.a": 3}}',
     ],
-    ids=range(10),
+    ids=range(11),
 )
 @pytest.mark.parametrize("first_use", ["read", "write"])
 def test_a_damaged_file_is_set_aside_and_said_once(file, content, first_use):
@@ -486,6 +555,29 @@ def test_a_damaged_file_is_set_aside_and_said_once(file, content, first_use):
     assert aside.name in note
     assert aside.read_bytes() == content
     assert Progress(file).solved == {"00.a"}
+
+
+@pytest.mark.parametrize("first_use", ["read", "write"])
+def test_a_file_of_a_newer_course_is_left_alone_and_said_once(file, first_use):
+    content = b'{"format": 2, "of": "a later course"}'
+    file.write_bytes(content)
+    progress = Progress(file)
+    if first_use == "read":
+        assert progress.solved == set()
+    progress.record_attempt("00.a", right=True)
+    assert progress.record_hint("00.b", 3) == 1
+    assert progress.record_hint("00.b", 3) == 2
+    assert (progress.solved, progress.exercise("00.b")["hints"]) == ({"00.a"}, 2)
+    note = progress.notes()
+    assert f"{file} was made by a newer version of the course and is left as it is" in note
+    assert "will be forgotten when the kernel stops" in note
+    assert note.count("newer version") == 1
+    assert progress.notes() == ""
+    assert file.read_bytes() == content
+    assert [path.name for path in file.parent.glob("*.json")] == ["progress.json"]
+    file.unlink()  # what is in memory is written once it can be
+    progress.record_attempt("00.c", right=True)
+    assert Progress(file).solved == {"00.a", "00.c"}
 
 
 def test_two_damaged_files_in_a_second_are_both_kept(file):

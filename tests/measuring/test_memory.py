@@ -145,7 +145,7 @@ blocks = [bytearray(MIB := 1_000_000) for _ in range(200)]
 del blocks
 kept = memory.current_memory_bytes() - before
 second = memory.return_freed_memory()
-print(json.dumps([kept, memory.current_memory_bytes() - before, [str(first), str(second)]]))
+print(json.dumps([kept, memory.current_memory_bytes() - before, [str(first), repr(second)]]))
 """)
     )
     assert kept > 150_000_000

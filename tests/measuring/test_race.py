@@ -232,6 +232,11 @@ def test_a_race_is_a_table_in_a_terminal(shown_race):
     ]
 
 
+def test_a_races_plain_text_in_a_notebook_is_the_table(shown_race):
+    assert repr(shown_race) == str(shown_race)
+    assert "Epoch" not in repr(shown_race)
+
+
 def test_a_race_is_a_table_in_a_notebook(shown_race):
     html = shown_race._repr_html_()
     assert html.count("<tr>") == 4

@@ -111,7 +111,7 @@ def test_a_ratio_of_what_was_not_measured_is_refused(values):
     ],
 )
 def test_a_ratio_shows_its_spread(values, shown):
-    assert str(Ratio(values)) == shown
+    assert str(Ratio(values)) == repr(Ratio(values)) == shown
 
 
 def test_a_ratio_from_values_alone_has_no_more_rounds():

@@ -146,8 +146,9 @@ def test_waiting_and_working_show_in_the_real_clocks():
 
 
 def test_an_epoch_shows_itself():
-    shown = str(Epoch(64, 0.25, 0.75, 2.0, 2048, 32))
-    assert shown == (
+    found = Epoch(64, 0.25, 0.75, 2.0, 2048, 32)
+    assert str(found) == repr(found)
+    assert repr(found) == (
         "64 elements, 2,048 items in 1 s (the first after 0.25 s): 2,050 items/s overall, "
         "2,690 after the first element; 0.977 CPU ms per item"
     )
@@ -178,3 +179,19 @@ def test_the_length_of_a_batch_is_the_first_dimension_of_its_first_component(ele
 def test_what_has_no_length_says_what_to_give(element):
     with pytest.raises(TypeError, match="items="):
         timing.batch_length(element)
+
+
+# Cores
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
+def test_only_the_cores_that_this_process_may_use_are_counted(python):
+    shown = python(
+        "import os\n"
+        "from course_utils.measuring.timing import usable_cores\n"
+        "before = usable_cores()\n"
+        "allowed = len(os.sched_getaffinity(0))\n"
+        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "print(before == allowed, usable_cores())"
+    )
+    assert shown.split() == ["True", "1"]
