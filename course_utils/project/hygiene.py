@@ -247,11 +247,13 @@ def names_loaded(tree: ast.AST) -> set[str]:
 
 
 def parsed(source: str) -> ast.Module:
-    """Parse a cell, its magics left out; a cell such as %%bash holds no Python of the lesson."""
-    if re.match(r"%%(?!time|capture)", source):
-        return ast.parse("")
-    lines = ["pass" if re.match(r"\s*[%!]", line) else line for line in source.splitlines()]
-    return ast.parse("\n".join(lines))
+    """Parse a cell as IPython reads it, magics included; empty where it isn't Python."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    try:
+        return ast.parse(TransformerManager().transform_cell(source))
+    except SyntaxError:
+        return ast.Module([], [])  # an error on purpose; nbval runs the cell
 
 
 def manifest_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
