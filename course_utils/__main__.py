@@ -17,11 +17,12 @@ def main():
         from course_utils.project.commands import run
 
         return run(sys.argv[1:])
-    python = another_python()
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    python = another_python(here)
     if python:
-        print("This is Python %d.%d; using %s instead." % (sys.version_info[:2] + (python[-1],)))
+        command = " ".join(python)
+        print("This is Python %d.%d; using %s instead." % (sys.version_info[:2] + (command,)))
         sys.stdout.flush()
-        here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         environment = dict(os.environ, PYTHONPATH=here)
         return subprocess.call(python + ["-m", "course_utils"] + sys.argv[1:], env=environment)
     sys.stderr.write(
@@ -29,22 +30,28 @@ def main():
         "for no other), and none is on the PATH. Install one, for example with\n"
         "    uv python install 3.11        or your system's package manager\n"
         "and name it:\n"
-        "    make lab PYTHON=python3.11\n" % sys.version_info[:2]
+        "    make lab PYTHON=python3.11   (without make:  python3.11 -m course_utils lab)\n"
+        % sys.version_info[:2]
     )
     return 1
 
 
-def another_python():
+def another_python(here):
     """Find a suitable Python that really starts; None if there is none."""
+    folders = ("Scripts", "python.exe") if os.name == "nt" else ("bin", "python")
+    # The course's own first: another one would make the environment anew.
+    commands = [[os.path.join(here, ".venv", *folders)]]
     for minor in (11, 12, 13):
-        for command in (["python3.%d" % minor], ["py", "-3.%d" % minor]):
-            try:
-                with open(os.devnull, "w") as nowhere:
-                    found = subprocess.call(command + ["-c", ""], stdout=nowhere, stderr=nowhere)
-            except OSError:
-                continue
-            if found == 0:
-                return command
+        commands += [["python3.%d" % minor], ["py", "-3.%d" % minor]]
+    code = "import sys; sys.exit(sys.version_info[:2] not in %r)" % (SUITABLE,)
+    for command in commands:
+        try:
+            with open(os.devnull, "w") as nowhere:
+                found = subprocess.call(command + ["-c", code], stdout=nowhere, stderr=nowhere)
+        except OSError:
+            continue
+        if found == 0:
+            return command
     return None
 
 

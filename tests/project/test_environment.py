@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from course_utils.project import environment
+from course_utils.project import diagnosis, environment, lock_file
 
 ROOT = Path(__file__).parents[2]
 
@@ -50,6 +50,47 @@ def course(folder, *arguments, python=None, **environment_variables):
     )
 
 
+def started(folder, *arguments, python=None):
+    """As `course`, without waiting for the end."""
+    variables = {k: v for k, v in os.environ.items() if k not in ("VIRTUAL_ENV", "PYTHONPATH")}
+    return subprocess.Popen(
+        [python or base_python(), "-m", "course_utils", *arguments],
+        cwd=folder,
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def read_until(process, words):
+    """Read a process's output up to the line with these words; fail where it ends before."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if words in line:
+            return said
+    pytest.fail(f"{words!r} was never said, but:\n{said}")
+
+
+def shorten_lock(folder, *names):
+    """Leave only some packages in a copy's lock, with their hashes."""
+    text = (ROOT / environment.LOCK).read_text(encoding="utf-8")
+    blocks = [environment.block_of(name, text) for name in names]
+    (folder / environment.LOCK).write_text("".join(blocks), encoding="utf-8")
+
+
+def stamp(folder):
+    return folder / ".venv" / "course-lock.txt"
+
+
+def pretend_environment(folder):
+    """Make an environment that passes for one in line, with none of the packages."""
+    venv.create(folder / ".venv", symlinks=os.name != "nt", with_pip=False)
+    lock = folder / environment.LOCK
+    stamp(folder).write_text(environment.wanted_stamp(folder, lock), encoding="utf-8")
+
+
 def test_without_a_network_it_says_so(bare_course, tmp_path):
     done = course(
         bare_course,
@@ -75,6 +116,17 @@ def test_a_small_disk_is_refused_before_anything_is_downloaded(small_disk):
     assert done.returncode == 1
     assert "The disk is too full: the environment needs 4 GiB, and 0.1 GiB are free" in done.stderr
     assert not (folder / ".venv").exists()
+
+
+def test_the_disk_needs_room_only_for_what_is_not_there_yet(small_disk, monkeypatch):
+    folder = small_disk(16)
+    monkeypatch.setitem(environment.NEEDED, environment.GPU_LOCK, 14 * 2**20)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "packages").write_bytes(bytes(6 * 2**20))
+    environment.check_disk(folder / ".venv", environment.GPU_LOCK)  # 10 free, 8 more needed
+    (folder / "something else").write_bytes(bytes(4 * 2**20))
+    with pytest.raises(environment.SetupError, match="GiB more, and"):
+        environment.check_disk(folder / ".venv", environment.GPU_LOCK)
 
 
 def test_a_disk_that_fills_up_meanwhile_is_named_as_the_cause(small_disk, tmp_path):
@@ -131,6 +183,46 @@ def test_a_folder_without_write_permission_is_named_as_the_cause(tmp_path):
     )
     assert made.returncode != 0
     assert "can't be written to" in environment.cause(made.stdout + made.stderr)
+
+
+@pytest.mark.parametrize(
+    ("output", "sentence"),
+    [
+        (
+            "error: Failed to fetch: `https://index/six.whl`\n"
+            "  cause: failed to write /course/.venv/x: Permission denied (os error 13)",
+            "can't be written to",
+        ),
+        ("hint: An index (https://index/) returned a 403 Forbidden error.", "refuses (401 or 403)"),
+        (
+            "hint: An index URL could not be queried due to a lack of valid authentication "
+            "credentials (401 Unauthorized)\nERROR: No match (from versions: none)",
+            "refuses (401 or 403)",
+        ),
+        (
+            "error: Failed to fetch: `https://index/six`\n  cause: error sending request for url\n"
+            "  cause: invalid peer certificate: UnknownIssuer",
+            "SSL_CERT_FILE",
+        ),
+        ("SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed')", "PIP_CERT"),
+        (
+            "error: Timeout (300s) when waiting for lock on `/cache` at `/cache/.lock`, is another "
+            "uv process running?",
+            "Another installer holds the lock",
+        ),
+        ("error: timed out waiting for lock", "Another installer holds the lock"),
+        (
+            "The virtual environment was not created successfully because ensurepip is not\n"
+            "available.  On Debian/Ubuntu systems, you need to install the python3-venv\npackage",
+            "apt install python3-venv",
+        ),
+        ("Error: Command '[... -m ensurepip --upgrade]' returned 1", "The set-up stopped"),
+    ],
+)
+def test_what_an_installer_says_is_told_in_a_sentence(output, sentence):
+    told = diagnosis.cause(output)
+    assert sentence in told
+    assert diagnosis.LAB in told
 
 
 def unsuitable_pythons():
@@ -190,14 +282,98 @@ def test_no_port_is_named_as_such():
 
 
 def test_an_interrupted_set_up_is_taken_up_again(bare_course):
-    # What a kill leaves behind: an environment without its stamp, with an interpreter or without.
-    (bare_course / ".venv" / "bin").mkdir(parents=True)
+    shorten_lock(bare_course, "six", "setuptools", "uv")
     python = environment.python_of(bare_course / ".venv")
-    assert not environment.works(python)
-    python.parent.mkdir(exist_ok=True)
+    python.parent.mkdir(parents=True)
     python.write_text("cut off")
     python.chmod(0o755)
-    assert not environment.works(python)
+
+    with started(bare_course, "setup") as process:
+        said = read_until(process, "Installing uv")
+        process.kill()
+    assert "Making a virtual environment" in said
+    assert not stamp(bare_course).exists()
+
+    again = course(bare_course, "setup")
+    if "No package index can be reached" in again.stderr:
+        pytest.skip("needs a package index")
+    assert again.returncode == 0, again.stderr
+    assert "Making a virtual environment" not in again.stdout  # what was there is used
+    assert stamp(bare_course).exists()
+    code = "import six, course_utils; print(course_utils.__file__)"
+    found = subprocess.check_output([python, "-c", code], cwd=bare_course.parent, text=True)
+    assert Path(found.strip()).parent.parent == bare_course
+
+    # An interpreter that is gone (as when the folder was moved) is found out in spite of the stamp.
+    python.unlink()
+    assert not environment.is_in_line(bare_course, gpu=False)
+
+
+def test_of_two_first_calls_one_waits_and_finds_all_done(bare_course):
+    code = (
+        "import sys; from pathlib import Path; from course_utils.project import lock_file\n"
+        f"with lock_file.alone(Path({str(bare_course / '.venv.lock')!r})):\n"
+        "    print('held', flush=True); sys.stdin.read()"
+    )
+    holding = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        holding, cwd=bare_course, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as first:
+        assert first.stdout.readline() == "held\n"
+        with started(bare_course, "setup") as second:
+            read_until(second, "Waiting for another set-up to end")
+            pretend_environment(bare_course)
+            first.stdin.close()
+            assert second.stdout.read() == ""
+    assert second.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a lock isn't inherited there")
+def test_an_installer_that_outlives_a_killed_set_up_keeps_the_lock(tmp_path):
+    path = tmp_path / ".venv.lock"
+    installer = "import sys; print('installing', flush=True); sys.stdin.read()"
+    code = (
+        "import sys; from pathlib import Path; from course_utils.project import environment as e\n"
+        f"with e.alone(Path({str(path)!r})):\n"
+        f"    e.call([sys.executable, '-c', {installer!r}], capture_output=False)"
+    )
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "installing\n"
+        process.kill()
+        process.wait(60)
+        with path.open("ab") as file:
+            assert not lock_file.take(file)
+            process.stdin.close()
+            process.stdout.read()  # ends with the installer
+            with lock_file.alone(path):
+                pass
+
+
+def other_suitable_python():
+    """An interpreter on this machine that suits the course and is of another version."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for minor in {11, 12, 13} - {sys.version_info.minor}:
+        for name in (*pyenv.glob(f"versions/3.{minor}.*/bin/python"), f"python3.{minor}"):
+            if environment.version_of(name) == f"3.{minor}":
+                return str(name), f"3.{minor}"
+    return None
+
+
+@pytest.mark.skipif(not other_suitable_python(), reason="needs a second suitable Python")
+def test_another_python_makes_the_environment_anew_and_says_so(bare_course):
+    shorten_lock(bare_course, "six")  # without uv the set-up ends after the virtual environment
+    pretend_environment(bare_course)
+    same = course(bare_course, "setup")
+    assert (same.returncode, same.stdout) == (0, ""), same.stderr
+    python, version = other_suitable_python()
+    done = course(bare_course, "setup", python=python)
+    assert f".venv/ has Python {environment.VERSION}, and this is {version}" in done.stdout
+    assert "names no uv" in done.stderr
+    assert environment.version_of(environment.python_of(bare_course / ".venv")) == version
+    assert not stamp(bare_course).exists()
 
 
 def test_every_package_of_the_lock_is_found_with_its_versions():
@@ -211,15 +387,27 @@ def test_every_package_of_the_lock_is_found_with_its_versions():
     assert block.count("==") == 1
 
 
-def test_this_environment_is_reported_where_it_differs(tmp_path, capsys):
+def test_this_environment_is_reported_where_it_differs(bare_course, capsys):
     own = environment.installed_version("tabulate")
-    (tmp_path / environment.LOCK).write_text(
+    (bare_course / environment.LOCK).write_text(
         "tabulate==0.0.1 \\\n    --hash=sha256:00\nnumpy==0.1\n"
     )
-    environment.report_differences(tmp_path)
+    environment.report_differences(bare_course)
     said = capsys.readouterr().out
     assert f"tabulate {own} (the lock has 0.0.1)" in said
     assert "python -m pip install -r requirements.lock" in said
+
+
+def test_an_active_environment_that_lacks_a_package_is_told_how_to_get_it(bare_course, capsys):
+    project = bare_course / "pyproject.toml"
+    text = project.read_text(encoding="utf-8")
+    project.write_text(text.replace('"ruff>=', '"no-such-linter>='), encoding="utf-8")
+    environment.report_differences(bare_course)
+    assert "no-such-linter is missing" in capsys.readouterr().out
+    project.write_text(text.replace('"tqdm>=', '"no-such-package>='), encoding="utf-8")
+    lacks = r"(?s)lacks no-such-package\..*python -m pip install -r requirements.lock"
+    with pytest.raises(environment.SetupError, match=lacks):
+        environment.report_differences(bare_course)
 
 
 def test_an_active_environment_that_has_the_packages_is_used_as_it_is(tmp_path):
@@ -234,7 +422,11 @@ def test_an_active_environment_that_has_the_packages_is_used_as_it_is(tmp_path):
     here = sysconfig.get_path("purelib")
     there = subprocess.check_output([python, "-c", ask], text=True).strip()
     Path(there, "packages.pth").write_text(f"{here}\n", encoding="utf-8")
-    done = course(folder, "reset", "00", python=str(python))
+    gpu = ["--gpu"] if sys.platform == "linux" else []
+    done = course(folder, "reset", "00", *gpu, python=str(python))
+    if gpu:
+        assert "used as it is" in done.stdout
+        assert "pip install -r requirements-gpu.lock" in done.stdout
     assert done.returncode == 0, done.stderr
     assert (folder / "my_notebooks" / "00_start_here.ipynb").exists()
     assert not (folder / ".venv").exists()
