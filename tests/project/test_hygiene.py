@@ -117,7 +117,7 @@ BROKEN = [
         for root in ("mnt", "data", "Volumes", "workspace", "media", "srv", "scratch")
     ],
     (r"an output holds a path of a machine: D:\x", printing(r"saved to D:\x")),
-    ("its text holds a path of a machine: /work/shared", adding('open("/work/shared/x.txt")')),
+    ("its text holds a path of a machine: /mnt/share", adding('open("/mnt/share/x.txt")')),
     (r"its text holds a path of a machine: D:\\temp", adding(r'open("D:\\temp\\x.txt")')),
     ("its text holds a path of a machine: /home/ada/x", saying("It lies in `/home/ada/x`.")),
     ("its text holds a path of a machine: /home/ada/x", saying("[here](file:///home/ada/x)")),
