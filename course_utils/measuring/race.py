@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 Pipeline = Callable[[], Iterable[Any]] | Iterable[Any]
 
+FAR_APART = 50  # times: from here on a race's figure has a logarithmic axis
 _ALIGN = ("left", "right", "right", "left")  # the columns of a race's table
 
 
@@ -45,7 +46,7 @@ def race(
     control: str,
     rounds: int = 5,
     most_rounds: int = 15,
-    items: Callable[[Any], int] | None = batch_length,
+    items: Callable[[Any], int] | int | None = batch_length,
     unit: str = "pictures",
     warm_up: bool = True,
     clock: Clock = time.perf_counter,
@@ -65,7 +66,8 @@ def race(
         control: the name of the pipeline that all others are compared with.
         rounds: how many rounds to run now.
         most_rounds: how many rounds `Race.more` and `Ratio.more` may reach.
-        items: counts the items of an element, as in `epoch`; the first dimension by default.
+        items: counts the items of an element, as in `epoch`; the first dimension by default. A
+            number is what each pipeline delivers in an epoch.
         unit: what an item is, in the plural.
         warm_up: run each pipeline once, unmeasured, before the first round: tracing, the page
             cache and thread pools are then not part of the times.
@@ -160,12 +162,19 @@ class Race:
     def describe(self) -> str:
         """The figure in words."""
         lines = [
-            f"Bar chart: time per {singular(self.unit)} of {len(self.names)} pipelines, as a "
+            f"{'Logarithmic chart' if self.far_apart else 'Bar chart'}: time per "
+            f"{singular(self.unit)} of {len(self.names)} pipelines, as a "
             f"ratio to {self.control}, which is 1; shorter is faster."
         ]
         for name in self.names:
             lines.append(f"{name}: {self.time_words(name)}, {self.speed_words(name)}.")
         return "\n".join([*lines, f"Measured on {self.caption}."])
+
+    @property
+    def far_apart(self) -> bool:
+        """Whether one pipeline takes so much longer than another that bars can't show both."""
+        medians = [self.ratio(name, self.control).median for name in self.names]
+        return max(medians) > FAR_APART * min(medians)
 
     @property
     def again(self) -> str:
@@ -233,7 +242,7 @@ class _Contest:
         pipelines: Mapping[str, Pipeline],
         control: str,
         most_rounds: int,
-        items: Callable[[Any], int] | None,
+        items: Callable[[Any], int] | int | None,
         unit: str,
         clock: Clock,
     ) -> None:

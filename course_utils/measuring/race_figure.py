@@ -1,8 +1,14 @@
-"""The figure of a race: a bar for each pipeline, a dot for each round."""
+"""The figure of a race: a bar for each pipeline, a dot for each round.
+
+Where one pipeline takes far longer than another (`race.FAR_APART` times), a bar for the faster one
+would have no length. The axis is then logarithmic, and in place of the bar, whose length would
+mean nothing, a line leads from the control's time to a square at the pipeline's own.
+"""
 
 from __future__ import annotations
 
 import textwrap
+from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from course_utils.measuring.display import singular
@@ -34,33 +40,59 @@ def draw(race: Race) -> Figure:
     height = 0.9 + sum(rooms) + 0.18 * (caption.count("\n") + 2)
     figure = Figure(figsize=(7, height), layout="constrained")
     axes = figure.subplots()
+    far_apart = race.far_apart
+    if far_apart:
+        axes.set_xscale("log")
     widest = 0.0
     top = 0.0
     ticks = []
     for name, room in zip(race.names, rooms, strict=True):
         ticks.append(top + room / 2)
         top += room
-        widest = max(widest, _draw_pipeline(axes, race, name, ticks[-1]))
+        widest = max(widest, _draw_pipeline(axes, race, name, ticks[-1], far_apart))
     axes.axvline(1, color="#333333", linewidth=0.8, linestyle=(0, (4, 3)), zorder=0)
     axes.set_yticks(ticks, labels, fontsize=10)
     axes.set_ylim(top, 0)
     # A third of the width is for the numbers behind the longest bar.
-    axes.set_xlim(0, widest * 1.5)
-    axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= widest * 1.05])
-    axes.spines["bottom"].set_bounds(0, widest)
+    if far_apart:
+        lowest = min(min(race.ratio(name, race.control).values) for name in race.names)
+        start = 10 ** floor(log10(lowest)) / 1.8  # room for half a square
+        axes.set_xlim(start, widest * (widest / start) ** 0.5)
+        axes.set_xticks(_powers_of_ten(start, widest))
+        axes.xaxis.set_major_formatter(lambda tick, _: f"{tick:,.12g}")
+        axes.minorticks_off()
+        axes.grid(axis="x", color="#d9d9d9", linewidth=0.8)
+        axes.set_axisbelow(True)
+    else:
+        start = 0
+        axes.set_xlim(0, widest * 1.5)
+        axes.set_xticks([tick for tick in axes.get_xticks() if 0 <= tick <= widest * 1.05])
+    axes.spines["bottom"].set_bounds(start, widest)
     axes.set_xlabel(_plain(_axis_words(race)), loc="left")
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_title("Bars: median of the rounds. Dots: the rounds.", fontsize=9, loc="left")
+    title = "Bars: median of the rounds. Dots: the rounds."
+    if far_apart:
+        title = "Squares: medians. Dots: the rounds. Logarithmic: ×10 from line to line."
+    axes.set_title(title, fontsize=9, loc="left")
     figure.supxlabel(caption, fontsize=8, color="#555555", x=0.01, ha="left")
     return figure
 
 
-def _draw_pipeline(axes: Axes, race: Race, name: str, position: float) -> float:
+def _powers_of_ten(start: float, end: float) -> list[float]:
+    return [10.0**power for power in range(ceil(log10(start)), floor(log10(end)) + 1)]
+
+
+def _draw_pipeline(axes: Axes, race: Race, name: str, position: float, far_apart: bool) -> float:
     """Draw the bar, the dots and the numbers of one pipeline; return where bar and dots end."""
     ratio = race.ratio(name, race.control)
     look = {race.control: CONTROL_BAR, race.again: AGAIN_BAR}.get(name, BAR)
-    axes.barh(position, ratio.median, 0.3, edgecolor="#333333", linewidth=0.8, **look)
+    if far_apart:
+        axes.plot([1, ratio.median], [position] * 2, color=look["facecolor"], linewidth=3, zorder=1)
+        square = {"marker": "s", "markersize": 11, "markeredgecolor": "#333333", "zorder": 2}
+        axes.plot(ratio.median, position, markerfacecolor=look["facecolor"], **square)
+    else:
+        axes.barh(position, ratio.median, 0.3, edgecolor="#333333", linewidth=0.8, **look)
     end = ratio.median
     if name != race.control:
         _draw_dots(axes, ratio, position)
@@ -68,7 +100,7 @@ def _draw_pipeline(axes: Axes, race: Race, name: str, position: float) -> float:
     axes.annotate(
         _plain(f"{race.time_words(name)}\n{race.speed_words(name)}"),
         (end, position),
-        xytext=(8, 0),
+        xytext=(12 if far_apart else 8, 0),
         textcoords="offset points",
         va="center",
         fontsize=9,

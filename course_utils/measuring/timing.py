@@ -59,7 +59,7 @@ class Epoch:
     `first_seconds` runs from asking for the iterator to the first element, `rest_seconds` from
     there until the iterator said that it has no more; `cpu_seconds` covers both, of this process
     and its descendants. `items` is what the elements hold together (pictures, say), `first_items`
-    what the first one holds; without a function to count them, each element is one item.
+    what the first one holds, an even share where nothing counted them.
     """
 
     elements: int
@@ -67,7 +67,7 @@ class Epoch:
     rest_seconds: float
     cpu_seconds: float
     items: int
-    first_items: int
+    first_items: float
 
     @property
     def seconds(self) -> float:
@@ -112,7 +112,7 @@ class Epoch:
 
 def epoch(
     elements: Iterable[Any],
-    items: Callable[[Any], int] | None = None,
+    items: Callable[[Any], int] | int | None = None,
     *,
     clock: Clock = time.perf_counter,
 ) -> Epoch:
@@ -121,8 +121,9 @@ def epoch(
     Args:
         elements: a `tf.data.Dataset`, a generator, a list: whatever can be iterated.
         items: a function from an element to the number of items it holds, such as
-            `batch_length`; it runs inside the timed loop, so it should be cheap. None counts
-            each element as one item.
+            `batch_length`; it runs inside the timed loop, so it should be cheap. A number is
+            what all elements hold together, where even that would cost too much; each then counts
+            as an even share. None counts each element as one item.
         clock: a function that returns seconds.
 
     Raises:
@@ -133,13 +134,15 @@ def epoch(
     own_began = time.process_time()
     began = first = clock()
     count = item_count = first_items = 0
+    count_items = items if callable(items) else None
     for element in elements:
         if count == 0:
             first = clock()
         count += 1
-        item_count += 1 if items is None else items(element)
-        if count == 1:
-            first_items = item_count
+        if count_items:
+            item_count += count_items(element)
+            if count == 1:
+                first_items = item_count
     ended = clock()
     own_cpu = time.process_time() - own_began
     others_cpu = _descendants_cpu_seconds() - others_began
@@ -148,6 +151,9 @@ def epoch(
             "there is nothing to time: the epoch had no element. A generator object gives its "
             "elements once; make a fresh one for each epoch"
         )
+    if not count_items:
+        item_count = count if items is None else items
+        first_items = item_count / count
     if item_count <= 0:
         raise ValueError(
             f"items= counted {item_count} items in {count:,} elements; "

@@ -270,6 +270,21 @@ def test_the_figure_has_a_bar_for_each_pipeline_and_a_dot_for_each_round(shown_r
     assert axes.get_xlabel() == ("time per picture, relative to “the control” (shorter is faster)")
 
 
+def test_pipelines_far_apart_are_drawn_on_a_logarithmic_axis():
+    names = ("slow", "fast", "slow again")
+    seconds = {"slow": 1.0, "fast": 0.001, "slow again": 1.1}
+    rounds = [{name: Epoch(4, 0.0, seconds[name], 1.0, 1000, 250) for name in names}] * 2
+    shown = Race(names, "slow", "numbers", tuple(rounds), 2, {}, "Linux", "2026-01-01")
+    axes = shown.figure().axes[0]
+    assert axes.get_xscale() == "log"
+    squares = [line.get_xdata() for line in axes.lines if line.get_marker() == "s"]
+    assert [list(at) for at in squares] == [[1], pytest.approx([0.001]), pytest.approx([1.1])]
+    assert list(axes.patches) == []
+    ticks = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert ticks == ["0.001", "0.01", "0.1", "1"]
+    assert shown.describe().startswith("Logarithmic chart: time per number of 3 pipelines")
+
+
 LONG = "a generator that yields one picture per element and decodes it in Python"
 
 

@@ -195,3 +195,16 @@ def test_only_the_cores_that_this_process_may_use_are_counted(python):
         "print(before == allowed, usable_cores())"
     )
     assert shown.split() == ["True", "1"]
+
+
+def test_the_items_of_all_elements_together_can_be_given_as_a_number():
+    times = iter([0.0, 1.0, 3.0])
+    measured = timing.epoch([[1, 2, 3], [4]], 4, clock=lambda: next(times))
+    assert (measured.elements, measured.items, measured.first_items) == (2, 4, 2)
+    assert measured.per_second_overall == pytest.approx(4 / 3)
+    assert measured.per_second_after_first == pytest.approx(1)
+
+
+def test_no_items_at_all_are_refused():
+    with pytest.raises(ValueError, match="items= counted 0 items in 1 elements"):
+        timing.epoch([1], 0)
