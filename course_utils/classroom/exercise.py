@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from course_utils.classroom import workspace
+from course_utils.classroom import manifest, workspace
 from course_utils.classroom.callout import Callout, box, inline
 from course_utils.classroom.limit import OutOfTime, limited
 from course_utils.classroom.placeholder import (
@@ -44,6 +44,10 @@ class Wrong(Exception):
 
 class UnknownExercise(ValueError):
     """There is no exercise with this id."""
+
+
+class UnknownPrediction(ValueError):
+    """The manifest lists no prediction with this id."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,9 @@ def predict(id: str, guess: object = ____) -> Callout:
     """Keep a guess, to be shown beside the outcome. Never blocks: no guess is answered kindly.
 
     Until the outcome is seen, the last guess counts; a different one after that is kept beside it.
+    Raises UnknownPrediction for an id that the manifest doesn't list.
     """
-    _check_id(id)
+    _check_prediction(id)
     text = _guess_text(guess)
     if text is None:
         return Callout(
@@ -221,9 +226,10 @@ def outcome(id: str, measured: str | float) -> Compared:
     """Show the prediction beside what was measured.
 
     `measured` is given in words where the cell's output is compared, since a number that varies
-    from run to run can't be; a float is shown with three digits.
+    from run to run can't be; a float is shown with three digits. Raises UnknownPrediction for an id
+    that the manifest doesn't list, ValueError where nothing was measured.
     """
-    _check_id(id)
+    _check_prediction(id)
     if is_placeholder(measured):
         raise ValueError(f'outcome("{id}", ...) needs what was measured, in words or as a number')
     progress = workspace.progress()
@@ -370,6 +376,19 @@ def _check_id(id: str) -> None:
     if not isinstance(id, str) or not ID.fullmatch(id):
         raise UnknownExercise(
             f'{id!r} is no id: expected the lesson\'s number and a name, such as "00.countdown".'
+        )
+
+
+def _check_prediction(id: str) -> None:
+    _check_id(id)
+    try:
+        course = manifest.load()
+    except (OSError, manifest.ManifestError):
+        return  # whoever uses course_utils without the course may predict what they like
+    there = [each for one in course.lessons if one.number == id[:2] for each in one.predictions]
+    if id not in there:
+        raise UnknownPrediction(
+            f'Lesson {id[:2]} has no prediction "{id}". It has: {", ".join(there) or "none"}.'
         )
 
 

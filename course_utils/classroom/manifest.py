@@ -15,6 +15,7 @@ STEM = re.compile(r"(?:\d{2}_)?[a-z][a-z0-9_]*")
 # The form of each list's ids, and an example for the message.
 IDS = {
     "exercises": (re.compile(r"\d{2}\.[a-z][a-z0-9_]*"), "00.countdown"),
+    "predictions": (re.compile(r"\d{2}\.[a-z][a-z0-9_]*"), "00.race"),
     "seeds": (re.compile(r"\d{3}-E\d+"), "004-E3"),
     "claims": (re.compile(r"\d{3}-C\d+"), "001-C6"),
     "problems": (re.compile(r"P\d{3}"), "P042"),
@@ -23,6 +24,7 @@ IDS = {
 WORDS = ("notebook", "title", "question")
 MINUTES = ("teach", "practise")
 KEYS = (*WORDS, *MINUTES, *IDS)
+OWN = ("exercises", "predictions")  # their ids begin with the lesson's number
 
 
 class ManifestError(ValueError):
@@ -36,6 +38,7 @@ class Lesson:
     notebook: the file's stem, "01_numbers"; without a number for an index such as
         "claims_on_trial".
     teach, practise: minutes.
+    exercises, predictions: ids that begin with the lesson's number.
     seeds, claims, problems: what of the texts and of real users' problems the lesson covers.
     needs: the stems of the lessons that it builds on.
     """
@@ -46,6 +49,7 @@ class Lesson:
     teach: int
     practise: int
     exercises: tuple[str, ...] = ()
+    predictions: tuple[str, ...] = ()
     seeds: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
@@ -180,12 +184,16 @@ class Marks(Protocol):
 
 @dataclass(frozen=True)
 class BoardRow:
-    """One lesson's line on the board; `attempted` counts what was tried and not yet solved."""
+    """One lesson's line on the board: what is done, of how many.
+
+    `attempted` counts the exercises that were tried and are not yet solved.
+    """
 
     lesson: str
     solved: int
     attempted: int
     exercises: int
+    predicted: int
     predictions: int
 
 
@@ -231,7 +239,7 @@ class Board:
                 if row.exercises
                 else "–",
                 str(row.attempted or "–"),
-                str(row.predictions or "–"),
+                f"{row.predicted} of {row.predictions}" if row.predictions else "–",
             )
             for row in self.rows
         ]
@@ -240,17 +248,18 @@ class Board:
 def board(course: Course, progress: Marks) -> Board:
     """Return the progress board of the course's lessons; an index has no line.
 
-    Exercises that the manifest doesn't list (any more) are not counted.
+    Exercises and predictions that the manifest doesn't list (any more) are not counted.
     """
     solved, attempted = set(progress.solved), set(progress.attempted)
+    predicted = set(progress.predicted)
     rows = []
     for one in course.lessons:
         if one.number:
-            own = set(one.exercises)
-            predicted = [id for id in progress.predicted if id.startswith(f"{one.number}.")]
+            own, asked = set(one.exercises), set(one.predictions)
             done, tried = len(own & solved), len(own & attempted - solved)
+            guessed = len(asked & predicted)
             title = f"{one.number} {one.title}"
-            rows.append(BoardRow(title, done, tried, len(own), len(set(predicted))))
+            rows.append(BoardRow(title, done, tried, len(own), guessed, len(asked)))
     return Board(tuple(rows))
 
 
@@ -296,11 +305,12 @@ def _lesson_problems(table: dict[str, Any]) -> list[str]:
             found.append(f"'{key}' is {value!r}. {_expected(key)}")
     for key in IDS:
         found += _id_problems(key, table.get(key, []))
-    if _is_line(stem) and isinstance(table.get("exercises"), list):
+    for key in OWN if _is_line(stem) else ():
         found += [
-            f"exercise {id!r} is not one of this lesson's: its number must be that of {stem}."
-            for id in table["exercises"]
-            if isinstance(id, str) and IDS["exercises"][0].fullmatch(id) and id[:2] != stem[:2]
+            f"{key.removesuffix('s')} {id!r} is not one of this lesson's: its number must be that "
+            f"of {stem}."
+            for id in _listed(table, key)
+            if IDS[key][0].fullmatch(id) and id[:2] != stem[:2]
         ]
     return found
 
@@ -323,15 +333,17 @@ def _shared_problems(tables: list[dict[str, Any]]) -> list[str]:
     found = []
     stems = [str(one.get("notebook")) for one in tables if one.get("notebook")]
     numbers = [stem[:2] for stem in dict.fromkeys(stems) if stem[:2].isdigit()]
-    exercises = [id for one in tables for id in _listed(one, "exercises")]
     for word, names in (("notebook", stems), ("number", numbers)):
         for name, times in Counter(names).items():
             if times > 1:
                 found.append(f"{times} lessons have the {word} {name!r}. Each needs its own.")
-    for id, times in Counter(exercises).items():
-        places = [one.get("notebook") for one in tables if id in _listed(one, "exercises")]
-        if times > 1 and len(places) > 1:
-            found.append(f"exercise {id!r} is in {' and '.join(map(str, places))}. Keep one.")
+    for key in OWN:
+        for id in dict.fromkeys(id for one in tables for id in _listed(one, key)):
+            places = [str(one.get("notebook")) for one in tables if id in _listed(one, key)]
+            if len(places) > 1:
+                found.append(
+                    f"{key.removesuffix('s')} {id!r} is in {' and '.join(places)}. Keep one."
+                )
     for number, one in enumerate(tables, 1):
         earlier = [str(before.get("notebook")) for before in tables[: number - 1]]
         for need in _listed(one, "needs"):

@@ -55,7 +55,7 @@ def problems(path: Path, lesson: Lesson) -> list[str]:
         found += [f"cell {number}: {each}" for each in cell_problems(cell)]
     for number, each in measured_problems(notebook) + repeated_findings(notebook):
         found.append(f"cell {number}: {each}")
-    found += manifest_problems(notebook, lesson)
+    found += manifest_problems(notebook, lesson) + prediction_problems(notebook, lesson)
     compared, shown = outputs_compared(notebook)
     if compared < COMPARED_IN_A_NOTEBOOK * shown:
         found.append(f"{compared} of {shown} outputs are compared; at least 60 % must be")
@@ -267,6 +267,7 @@ def manifest_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
     found = []
     for kind, stated in (
         ("exercise", lesson.exercises),
+        ("predict", lesson.predictions),
         ("seed", lesson.seeds),
         ("claim", lesson.claims),
         ("problem", lesson.problems),
@@ -279,6 +280,30 @@ def manifest_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
     for stated in (lesson.title, lesson.question):
         if stated not in first:
             found.append(f"the first cell does not hold the manifest's {stated!r}")
+    return found
+
+
+def prediction_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
+    """Return where the predictions are not asked for once, in their cells, with an outcome each."""
+    found = []
+    asked: dict[str, list[NotebookNode]] = {}
+    told = set()
+    for cell in notebook.cells:
+        tree = parsed(cell.source) if cell.cell_type == "code" else ast.Module([], [])
+        for call in calls(tree, "predict"):
+            asked.setdefault(str(id_of(call)), []).append(cell)
+        told |= {str(id_of(call)) for call in calls(tree, "outcome")}
+    for name in lesson.predictions:
+        tagged = [f"predict:{name}" in tags(cell) for cell in asked.get(name, [])]
+        if tagged != [True]:
+            found.append(
+                f'predict("{name}", ...) is called in {len(tagged)} cells, and should be in one, '
+                f"tagged predict:{name}"
+            )
+        if name not in told:
+            found.append(f'prediction {name} has no outcome("{name}", ...)')
+    for name in sorted((set(asked) | told) - set(lesson.predictions)):
+        found.append(f"prediction {name} is not listed in course.toml")
     return found
 
 

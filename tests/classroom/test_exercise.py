@@ -18,6 +18,7 @@ from course_utils.classroom.exercise import (
     Exercise,
     Mistake,
     UnknownExercise,
+    UnknownPrediction,
     Wrong,
     check,
     first,
@@ -548,18 +549,34 @@ def test_unknown_ids_are_told_what_there_is():
     ids=lambda guess: type(guess).__name__,
 )
 def test_no_guess_never_blocks(guess):
-    assert repr(predict("00.cost", guess)) == (
+    assert repr(predict("00.race", guess)) == (
         "No prediction yet — replace ____ with your guess and run this cell again."
     )
-    assert repr(outcome("00.cost", "3 times")) == (
+    assert repr(outcome("00.race", "3 times")) == (
         "Outcome — No prediction was made.\nMeasured: 3 times"
     )
 
 
+@pytest.mark.parametrize("verb", [predict, outcome])
+def test_a_mistyped_prediction_is_told_which_there_are(verb):
+    with pytest.raises(UnknownPrediction, match=r'no prediction "00.rcae". It has: 00.race'):
+        verb("00.rcae", "twice")
+    with pytest.raises(UnknownPrediction, match=r"Lesson 99 has no prediction .* It has: none"):
+        verb("99.race", "twice")
+
+
+def test_without_the_course_any_prediction_is_taken(monkeypatch, tmp_path):
+    def nowhere():
+        raise FileNotFoundError(tmp_path)
+
+    monkeypatch.setattr(exercise.manifest, "load", nowhere)
+    assert predict("99.mine", "twice").heading == "Your prediction"
+
+
 def test_a_guess_is_shown_beside_the_outcome():
-    assert repr(predict("00.cost", "twice")) == "Your prediction — twice"
-    assert repr(predict("00.cost", 3)) == "Your prediction — 3"
-    shown = outcome("00.cost", "about 5 times")
+    assert repr(predict("00.race", "twice")) == "Your prediction — twice"
+    assert repr(predict("00.race", 3)) == "Your prediction — 3"
+    shown = outcome("00.race", "about 5 times")
     assert repr(shown) == "Outcome — You predicted: 3\nMeasured: about 5 times"
     html = shown._repr_html_()
     assert html.index("You predicted") < html.index("Measured")
@@ -567,28 +584,28 @@ def test_a_guess_is_shown_beside_the_outcome():
 
 
 def test_a_guess_after_the_outcome_stands_beside_the_first():
-    predict("00.cost", "twice")
-    outcome("00.cost", 5.0)
-    assert repr(predict("00.cost", "5 times")) == (
+    predict("00.race", "twice")
+    outcome("00.race", 5.0)
+    assert repr(predict("00.race", "5 times")) == (
         "Your prediction — twice\nAfter seeing the outcome: 5 times"
     )
-    assert repr(outcome("00.cost", 5.123456)) == (
+    assert repr(outcome("00.race", 5.123456)) == (
         "Outcome — You predicted: twice\n(after seeing the outcome: 5 times)\nMeasured: 5.12"
     )
     # The same cell run again says the same as at first.
-    assert repr(predict("00.cost", "twice")) == "Your prediction — twice"
+    assert repr(predict("00.race", "twice")) == "Your prediction — twice"
 
 
 def test_a_first_guess_after_the_outcome_is_marked():
-    outcome("00.cost", 5)
-    assert repr(predict("00.cost", "5")).startswith("Your guess, after seeing the outcome — 5")
-    assert "(after seeing the outcome)" in repr(outcome("00.cost", 5))
+    outcome("00.race", 5)
+    assert repr(predict("00.race", "5")).startswith("Your guess, after seeing the outcome — 5")
+    assert "(after seeing the outcome)" in repr(outcome("00.race", 5))
     assert workspace.progress().predicted == set()
 
 
 def test_an_outcome_needs_a_measurement():
     with pytest.raises(ValueError, match="needs what was measured"):
-        outcome("00.cost", ____)
+        outcome("00.race", ____)
 
 
 def test_a_guess_that_cant_be_written_is_no_guess():
@@ -596,8 +613,8 @@ def test_a_guess_that_cant_be_written_is_no_guess():
         def __str__(self):
             raise RuntimeError
 
-    assert predict("00.cost", Mute()).heading == "No prediction yet"
-    assert len(repr(predict("00.cost", "x" * 9999))) < 400
+    assert predict("00.race", Mute()).heading == "No prediction yet"
+    assert len(repr(predict("00.race", "x" * 9999))) < 400
 
 
 # ---- what is kept
@@ -635,7 +652,7 @@ def test_hints_go_on_after_a_restart(in_workspace, monkeypatch):
 def test_without_a_workspace_nothing_is_written(tmp_path):
     check(ID, right)
     hint(ID)
-    predict("00.cost", 3)
+    predict("00.race", 3)
     assert list(tmp_path.iterdir()) == []
     assert workspace.progress().solved == {ID}
 

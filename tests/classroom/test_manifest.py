@@ -27,6 +27,7 @@ question = "Ready?"
 teach = 15
 practise = 10
 exercises = ["00.countdown", "00.up"]
+predictions = []
 seeds = ["004-E3"]
 claims = ["001-C6"]
 problems = ["P042"]
@@ -38,6 +39,7 @@ question = "How many | which?"
 teach = 20
 practise = 5
 exercises = ["01.cost"]
+predictions = ["01.a", "01.b", "01.c"]
 seeds = []
 claims = []
 problems = []
@@ -118,6 +120,9 @@ def test_everything_wrong_is_listed_at_once(tmp_path):
         ('"01_numbers"', "7", "'notebook' is 7. Expected"),
         ('["01.cost"]', '["00.countdown"]', "exercise '00.countdown' is in 00_start and 01_"),
         ('["01.cost"]', '["02.cost"]', "its number must be that of 01_numbers"),
+        ('"01.a"', '"02.a"', "prediction '02.a' is not one of this lesson's"),
+        ('"01.b", "01.c"', '"01.a"', "'predictions' holds '01.a' more than once"),
+        ('"01.a"', '"a"', "'predictions' holds 'a', expected the form '00.race'"),
         ('["01.cost"]', '"01.cost"', "'exercises' is '01.cost'. Expected a list"),
         ('["01.cost"]', "[1]", "'exercises' holds 1, expected the form '00.countdown'"),
         ('["00_start"]', '["01_numbers"]', "which does not come before it"),
@@ -173,6 +178,7 @@ question = "Which hold?"
 teach = 0
 practise = 0
 exercises = []
+predictions = []
 seeds = []
 claims = []
 problems = []
@@ -220,12 +226,20 @@ def test_missing_markers_are_said(text, expected):
 def test_the_board_counts_by_lesson(tmp_path):
     course = load(write(tmp_path, TWO))
     marks = SimpleNamespace(
-        solved={"00.up", "00.gone"}, attempted={"00.up", "01.cost"}, predicted={"01.a", "01.b"}
+        solved={"00.up", "00.gone"},
+        attempted={"00.up", "01.cost"},
+        predicted={"01.a", "01.b", "01.z"},
     )
     found = board(course, marks)
-    assert [(r.solved, r.attempted, r.exercises, r.predictions) for r in found.rows] == [
-        (1, 0, 2, 0),
-        (0, 1, 1, 2),
+    assert [r.__dict__ for r in found.rows] == [
+        {"lesson": "00 Start", "solved": 1, "attempted": 0, "exercises": 2}
+        | {"predicted": 0, "predictions": 0},
+        {"lesson": "01 Numbers", "solved": 0, "attempted": 1, "exercises": 1}
+        | {"predicted": 2, "predictions": 3},
+    ]
+    assert [line.split()[-3:] for line in repr(found).splitlines()[-2:]] == [
+        ["2", "–", "–"],
+        ["2", "of", "3"],
     ]
     assert repr(found).splitlines()[0] == "1 of 3 exercises solved."
     assert "■□ 1 of 2" in repr(found)
@@ -234,7 +248,7 @@ def test_the_board_counts_by_lesson(tmp_path):
 
 
 def test_on_the_board_text_stands_left_and_numbers_right():
-    shown = Board((BoardRow("00 a", 1, 1, 2, 3),))._repr_html_()
+    shown = Board((BoardRow("00 a", 1, 1, 2, 0, 3),))._repr_html_()
     sides = re.findall(r'<t[hd] style="text-align: (\w+);">', shown)
     assert sides == ["left", "left", "right", "right"] * 2
     assert shown.count("<th") - shown.count("<thead") + shown.count("<td") == 8

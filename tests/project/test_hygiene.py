@@ -17,6 +17,7 @@ def lesson(**given):
         "teach": 1,
         "practise": 1,
         "exercises": (),
+        "predictions": (),
         "seeds": (),
         "claims": (),
         "problems": (),
@@ -249,3 +250,30 @@ def test_pictures_alone_are_not_compared():
     assert hygiene.outputs_compared(NEW.new_notebook(cells=[cell])) == (1, 1)
     cell.outputs = [NEW.new_output("display_data", {"image/svg+xml": "<svg/>"})]
     assert hygiene.outputs_compared(NEW.new_notebook(cells=[cell])) == (1, 1)
+
+
+PREDICTED = [
+    code('from x import outcome\npredict("99.cost", ____)', "predict:99.cost"),
+    code('outcome("99.cost", "twice")'),
+]
+
+
+def test_a_prediction_with_its_outcome_passes(tmp_path):
+    cells = [*good_cells(), *PREDICTED]
+    assert problems(tmp_path, cells, lesson(predictions=("99.cost",))) == []
+
+
+@pytest.mark.parametrize(
+    ("cells", "listed", "words"),
+    [
+        (PREDICTED[:1], ("99.cost",), 'prediction 99.cost has no outcome("99.cost", ...)'),
+        (PREDICTED[1:], ("99.cost",), "is called in 0 cells, and should be in one"),
+        (PREDICTED, (), "prediction 99.cost is not listed in course.toml"),
+        (PREDICTED, ("99.cost", "99.csot"), "lists predict 99.csot, but no cell is tagged"),
+        ([code('predict("99.cost", 1)'), PREDICTED[1]], ("99.cost",), "tagged predict:99.cost"),
+        ([*PREDICTED, code('outcome("99.csot", 2)')], ("99.cost",), "99.csot is not listed"),
+    ],
+)
+def test_a_prediction_that_is_not_whole_is_found(tmp_path, cells, listed, words):
+    found = problems(tmp_path, [*good_cells(), *cells], lesson(predictions=listed))
+    assert any(words in each for each in found), found
