@@ -6,25 +6,30 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from course_utils.classroom import exercise, manifest
+from course_utils.classroom import manifest
 from course_utils.project import hygiene, notebooks, readme
 
 ROOT = Path(__file__).parents[1]
 COURSE = manifest.load(ROOT)
-STEMS = [lesson.notebook for lesson in COURSE.lessons]
+# A lesson without its notebook fails in the test of the manifest, once, and nowhere else.
+LESSONS = [x for x in COURSE.lessons if (ROOT / "notebooks" / f"{x.notebook}.ipynb").exists()]
+STEMS = [lesson.notebook for lesson in LESSONS]
 
 
 def stored(stem):
     return nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4)
 
 
-@pytest.mark.parametrize("lesson", COURSE.lessons, ids=STEMS)
+@pytest.mark.parametrize("lesson", LESSONS, ids=STEMS)
 def test_hygiene(lesson):
-    assert hygiene.problems(ROOT / "notebooks" / f"{lesson.notebook}.ipynb", lesson) == []
+    found = hygiene.problems(ROOT / "notebooks" / f"{lesson.notebook}.ipynb", lesson)
+    # In a message, since pytest shows the first of several alone.
+    assert not found, "\n".join(found)
 
 
 def test_the_manifest_and_the_folder_list_the_same():
-    assert COURSE.problems() == []
+    found = COURSE.problems()
+    assert not found, "\n".join(found)
 
 
 def test_outputs_compared_over_the_course():
@@ -33,42 +38,12 @@ def test_outputs_compared_over_the_course():
     assert compared >= hygiene.COMPARED_IN_THE_COURSE * shown, f"{compared} of {shown}"
 
 
-@pytest.mark.parametrize("lesson", COURSE.lessons, ids=STEMS)
+@pytest.mark.parametrize("lesson", LESSONS, ids=STEMS)
 def test_stored_file_is_as_execute_writes_it(lesson, tmp_path):
     path = ROOT / "notebooks" / f"{lesson.notebook}.ipynb"
     copy = tmp_path / path.name
     notebooks.write(stored(lesson.notebook), copy)
     assert copy.read_bytes() == path.read_bytes(), "make execute"
-
-
-@pytest.mark.parametrize("lesson", COURSE.lessons, ids=STEMS)
-def test_exercises_are_starters_in_the_notebook(lesson):
-    for exercise_id in lesson.exercises:
-        task = exercise.get(exercise_id)
-        cell = notebooks.exercise_cell(stored(lesson.notebook), exercise_id)
-        name = task.solution.__name__
-        starter = notebooks.function_in(cell.source, name)
-        solution = notebooks.function_in(task.source, name)
-        assert [a.arg for a in starter.args.args] == [a.arg for a in solution.args.args]
-        assert "____" in cell.source
-        assert f'check("{exercise_id}", {name})' in cell.source
-        # No answer stands in the notebook as it is handed out.
-        shown = "".join(str(output) for output in cell.outputs)
-        assert "Not attempted" in shown
-        assert "Right" not in shown
-
-
-@pytest.mark.parametrize(
-    "lesson", [x for x in COURSE.lessons if x.exercises], ids=lambda x: x.notebook
-)
-def test_solutions_pass_in_their_places(lesson):
-    tasks = [exercise.get(each) for each in lesson.exercises]
-    solved = notebooks.run(notebooks.solved(stored(lesson.notebook), tasks), ROOT / "notebooks")
-    for task in tasks:
-        outputs = notebooks.exercise_cell(solved, task.id).outputs
-        shown = [output.data["text/plain"] for output in outputs if "data" in output]
-        assert len(shown) == 1, outputs
-        assert shown[0].startswith("Right"), shown[0]
 
 
 def test_readme_shows_the_manifest():

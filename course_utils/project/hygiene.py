@@ -53,8 +53,8 @@ def problems(path: Path, lesson: Lesson) -> list[str]:
         found.append(f"{path.stat().st_size / 1e6:.1f} MB; a notebook stays under 1 MB")
     for number, cell in enumerate(notebook.cells):
         found += [f"cell {number}: {each}" for each in cell_problems(cell)]
-    for number, each in measured_problems(notebook) + repeated_findings(notebook):
-        found.append(f"cell {number}: {each}")
+    for check in (measured_problems, repeated_findings, literal_findings):
+        found += [f"cell {number}: {each}" for number, each in check(notebook)]
     found += manifest_problems(notebook, lesson) + prediction_problems(notebook, lesson)
     compared, shown = outputs_compared(notebook)
     if compared < COMPARED_IN_A_NOTEBOOK * shown:
@@ -173,6 +173,46 @@ def repeated_findings(notebook: NotebookNode) -> list[tuple[int, str]]:
             elif earlier != verdict:
                 found.append((number, f"finding {name!r} has two verdicts: {earlier}, {verdict}"))
     return found
+
+
+def literal_findings(notebook: NotebookNode) -> list[tuple[int, str]]:
+    """Return the cells whose finding measures names that only ever held a literal."""
+    code = [(n, parsed(c.source)) for n, c in enumerate(notebook.cells) if c.cell_type == "code"]
+    # A function may change these whenever it is called.
+    declared = {
+        name
+        for _, tree in code
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Global, ast.Nonlocal))
+        for name in node.names
+    }
+    literal: set[str] = set()
+    found = []
+    for number, tree in code:
+        for statement in tree.body:
+            bound = names_bound(statement)
+            for call in calls(statement, "finding"):
+                measured = names_loaded(arguments(call).get("measured", call))
+                if measured and measured <= literal - bound - declared:
+                    names = " and ".join(sorted(measured))
+                    found.append(
+                        (number, f"finding {id_of(call)!r} can't fail: {names} is a literal")
+                    )
+            literal -= bound
+            if isinstance(statement, ast.Assign) and is_unchanging(statement.value):
+                literal |= {each.id for each in statement.targets if isinstance(each, ast.Name)}
+    return found
+
+
+def is_unchanging(value: ast.expr) -> bool:
+    """Tell whether an expression is written out: a number, a text, a tuple of such."""
+    try:
+        held = ast.literal_eval(value)
+    except (ValueError, TypeError):
+        return False
+    return not any(
+        isinstance(node, (ast.List, ast.Dict, ast.Set)) for node in ast.walk(value)
+    ) and (held is None or isinstance(held, (bool, int, float, complex, str, bytes, tuple)))
 
 
 def measured_problems(notebook: NotebookNode) -> list[tuple[int, str]]:

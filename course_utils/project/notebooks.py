@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +19,8 @@ from course_utils.classroom.exercise import Exercise
 from course_utils.classroom.source import source
 
 __all__ = [
-    "PINNED", "CellExecutionError", "execute", "exercise_cell", "function_in", "lessons",
-    "pinned_environment", "run", "set_environment", "solved", "tags", "with_answer", "write",
+    "PINNED", "CellExecutionError", "answered", "execute", "exercise_cell", "function_in",
+    "lessons", "pinned_environment", "run", "set_environment", "tags", "with_answer", "write",
 ]  # fmt: skip
 
 CELL_LIMIT = 120  # seconds
@@ -117,28 +118,34 @@ def exercise_cell(notebook: NotebookNode, exercise_id: str) -> NotebookNode:
     return found[0]
 
 
-def solved(notebook: NotebookNode, exercises: Iterable[Exercise]) -> NotebookNode:
-    """Return the set-up and exercise cells alone, each solution in its starter's place."""
-    cells = [
-        nbformat.from_dict(dict(cell))
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        and any(tag == "setup" or tag.startswith("exercise:") for tag in tags(cell))
-    ]
-    copy = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": KERNEL})
-    for exercise in exercises:
-        cell = exercise_cell(copy, exercise.id)
-        cell.source = with_answer(cell.source, exercise, exercise.solution)
-    return copy
+def answered(notebook: NotebookNode, answers: Iterable[tuple[Exercise, str]]) -> NotebookNode:
+    """Return the notebook's set-up cells, then an exercise's cell for each answer, in order.
+
+    answers: each an exercise and the source of a function, which takes the starter's place.
+    """
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and "setup" in tags(cell)]
+    for exercise, answer in answers:
+        cell = exercise_cell(notebook, exercise.id)
+        cells.append(
+            nbformat.v4.new_code_cell(
+                with_answer(cell.source, exercise, answer), metadata=cell.metadata
+            )
+        )
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.from_dict(dict(cell)) for cell in cells], metadata={"kernelspec": KERNEL}
+    )
 
 
-def with_answer(cell: str, exercise: Exercise, answer) -> str:
-    """Return the source of an exercise cell with `answer`, a function, in place of the starter."""
+def with_answer(cell: str, exercise: Exercise, answer: str | Callable) -> str:
+    """Return the source of an exercise cell with an answer in place of the starter.
+
+    answer: a function, or its source, under the name that the exercise asks for or another one.
+    """
     name = exercise.solution.__name__
     starter = function_in(cell, name)
     lines = cell.splitlines()
-    body = source(answer).text
-    body = body.replace(f"def {answer.__name__}(", f"def {name}(", 1)
+    body = answer if isinstance(answer, str) else source(answer).text
+    body = re.sub(r"^def \w+\(", f"def {name}(", body, count=1, flags=re.MULTILINE)
     return "\n".join([*lines[: starter.lineno - 1], body, *lines[starter.end_lineno :]])
 
 

@@ -1,5 +1,4 @@
 import ast
-import inspect
 from itertools import islice
 from numbers import Integral
 
@@ -10,7 +9,6 @@ from hypothesis import strategies as st
 
 from course_utils.classroom import workspace
 from course_utils.classroom.exercise import check, of_lesson
-from course_utils.classroom.placeholder import ____
 from course_utils.exercises import lesson_00
 
 (COUNTDOWN,) = of_lesson("00")
@@ -20,48 +18,6 @@ from course_utils.exercises import lesson_00
 def no_workspace(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workspace, "_progress", {})
-
-
-def starter(n):
-    """Yield n, n - 1, ... down to 1."""
-    ____  # noqa: B018 as in the notebook
-
-
-def test_the_starter_is_not_attempted_and_not_solved():
-    assert check("00.countdown", starter).status == "Not attempted"
-    assert workspace.progress().solved == set()
-
-
-def test_the_solution_is_right():
-    assert check("00.countdown", COUNTDOWN.solution).status == "Right"
-
-
-def test_the_solutions_source_alone_is_right():
-    space = {}
-    exec(COUNTDOWN.source, space)
-    assert check("00.countdown", space["countdown"]).status == "Right"
-
-
-@pytest.mark.parametrize("mistake", COUNTDOWN.mistakes, ids=lambda each: each.answer.__name__)
-def test_each_mistake_gets_its_message_again_and_again(mistake, capsys):
-    for _ in range(2):
-        shown = check("00.countdown", mistake.answer)
-        assert (shown.status, shown.message) == ("Wrong", mistake.message)
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize("mistake", COUNTDOWN.mistakes, ids=lambda each: each.answer.__name__)
-def test_each_mistake_stands_on_its_own(mistake):
-    """Its source alone, as it is put into a notebook, gets the same message."""
-    space = {}
-    exec(inspect.getsource(mistake.answer), space)
-    shown = check("00.countdown", space[mistake.answer.__name__])
-    assert shown.message == mistake.message
-
-
-def test_each_mistake_has_a_message_of_its_own():
-    messages = [mistake.message for mistake in COUNTDOWN.mistakes]
-    assert len(set(messages)) == len(messages)
 
 
 def other_right_answers():

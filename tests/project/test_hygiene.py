@@ -277,3 +277,53 @@ def test_a_prediction_with_its_outcome_passes(tmp_path):
 def test_a_prediction_that_is_not_whole_is_found(tmp_path, cells, listed, words):
     found = problems(tmp_path, [*good_cells(), *cells], lesson(predictions=listed))
     assert any(words in each for each in found), found
+
+
+def literals(*sources):
+    notebook = NEW.new_notebook(cells=[code(source) for source in sources])
+    return [each for _, each in hygiene.literal_findings(notebook)]
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        ('x = 3\nfinding("99.x", x, 3, "Three.")',),
+        ("x = -3", 'finding("99.x", measured=x, bound=-3, verdict="Three.")'),
+        ('x = (1, "a")', "print(x)", 'finding("99.x", x, (1, "a"), "Both.")'),
+        ("x = y = None", 'finding("99.x", [x, y], [None, None], "Nothing.")'),
+        ("x = count()\nx = 3", 'finding("99.x", x, 3, "Three.")'),
+        ('x = 3\nwith nothing():\n    finding("99.x", x, 3, "Three.")',),
+    ],
+)
+def test_a_finding_of_a_literal_by_name_is_found(sources):
+    (found,) = literals(*sources)
+    assert "finding '99.x' can't fail" in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = 0\nfor y in z:\n    x += 1",
+        "x = 0\nwhile more():\n    x = x + 1",
+        "x = 0\nif more():\n    x = 1",
+        "x = 0\ntry:\n    go()\n    x = 1\nexcept ValueError:\n    pass",
+        "x = 0\ndef f():\n    global x\n    x = 1\nf()",
+        "def g():\n    x = 0\n    def f():\n        nonlocal x\n        x = 1\n    f()\nx = 0",
+        "x = 0\nfor x in z:\n    pass",
+        "x = 0\nprint(x := count())",
+        "x = 0\nwith opened() as x:\n    pass",
+        "x = 0\nimport x",
+        "x = []\nx.append(1)",
+        "x = {}\nfill(x)",
+        "x = ([],)\nx[0].append(1)",
+        "x, y = count()",
+        "x = count()",
+    ],
+)
+def test_what_may_have_changed_is_no_literal(source):
+    assert literals(source, 'finding("99.x", x, 3, "Three.")') == []
+    assert literals(source + '\nfinding("99.x", x, 3, "Three.")') == []
+
+
+def test_a_function_of_a_literal_is_a_measurement():
+    assert literals('x = 3\nfinding("99.x", len(dataset.take(x)), 3, "Three.")') == []

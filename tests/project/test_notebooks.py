@@ -59,9 +59,12 @@ def test_a_solution_takes_its_starters_place():
     )
     cell.metadata = {"tags": ["exercise:00.countdown"]}
     other = nbformat.v4.new_code_cell("1 / 0")
-    solved = notebooks.solved(nbformat.v4.new_notebook(cells=[other, cell]), [task])
+    asked = nbformat.v4.new_notebook(cells=[other, cell])
+    solved = notebooks.answered(asked, [(task, task.source)])
     assert len(solved.cells) == 1
     source = solved.cells[0].source
+    assert source == notebooks.with_answer(cell.source, task, task.solution)
+    assert "____" in cell.source
     assert "____" not in source
     assert source.startswith("before = 1")
     assert source.endswith('check("00.countdown", countdown)')
