@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,23 +98,46 @@ class Picture:
         return {"image/svg+xml": self.svg, "text/plain": self.alt}
 
 
-def show(fig: Figure, alt: str) -> None:
-    """Show a Matplotlib figure as SVG, and below it, folded, the same in words.
+class Drawable(Protocol):
+    """A record that draws and describes itself, such as `Race` and `Elements`."""
 
-    fig: a figure of its own fixed size; it is closed afterwards.
+    def figure(self) -> Figure:
+        """Return a new figure of a fixed size."""
+
+    def describe(self) -> str:
+        """Return the same in words."""
+
+
+def show(fig: Figure | Drawable, alt: str | None = None) -> None:
+    """Show a figure as SVG, and below it, folded, the same in words.
+
+        show(fig, "Bars of three heights: one, two and three.")
+        show(race)
+
+    fig: a Matplotlib figure of its own fixed size, which is closed afterwards; or a record with
+        `figure()` and `describe()`.
     alt: what the figure shows, in sentences: for those who don't see it, and for the comparison.
+        A record describes itself, and takes none.
 
-    Outside IPython the words are printed. Raises TypeError or ValueError when `fig` is no figure
-    or `alt` says too little.
+    Outside IPython the words are printed. Raises TypeError or ValueError when `fig` is neither, or
+    `alt` says too little, is missing or is given to a record.
     """
+    if _is_record(fig):
+        if alt is not None:
+            raise TypeError(
+                f"show() was given alt for a record of type {type(fig).__name__}, which describes "
+                "itself: leave alt out. For words of your own give it the record's figure, "
+                "show(record.figure(), alt)."
+            )
+        fig, alt = fig.figure(), fig.describe()
     picture = as_svg(fig, alt)
     if _display(picture._repr_mimebundle_()):
-        _display({"text/html": _folded(alt), "text/plain": alt})
+        _display({"text/html": _folded(picture.alt), "text/plain": picture.alt})
     else:
-        print(alt)
+        print(picture.alt)
 
 
-def as_svg(fig: Figure, alt: str) -> Picture:
+def as_svg(fig: Figure, alt: str | None) -> Picture:
     """Return the figure as a `Picture`: the same bytes in every process, for a fixed Matplotlib.
 
     The file carries no date and no name of a program, its ids are numbered in order, coordinates
@@ -124,7 +147,11 @@ def as_svg(fig: Figure, alt: str) -> Picture:
     from matplotlib.figure import Figure
 
     if not isinstance(fig, Figure):
-        hint = " Give it the axes' own: ax.figure." if hasattr(fig, "figure") else ""
+        hint = ""
+        if isinstance(getattr(fig, "figure", None), Figure):
+            hint = " Give it the axes' own: ax.figure."
+        elif hasattr(fig, "figure"):
+            hint = " A record is shown as it is where it has both figure() and describe()."
         raise TypeError(f"show() expects a Matplotlib figure, not {type(fig).__name__}.{hint}")
     alt = _checked_alt(alt)
     file = io.StringIO()
@@ -263,7 +290,17 @@ def _folded(alt: str) -> str:
     return f"<details><summary>This figure in words</summary>\n{words}\n</details>"
 
 
-def _checked_alt(alt: str) -> str:
+def _is_record(fig: Any) -> bool:
+    own = not isinstance(fig, type)  # a class has the names, too
+    return own and all(callable(getattr(fig, name, None)) for name in ("figure", "describe"))
+
+
+def _checked_alt(alt: str | None) -> str:
+    if alt is None:
+        raise TypeError(
+            "alt is the figure in words, and none was given: show(fig, alt). Only a record that "
+            "describes itself, such as a Race, is shown without."
+        )
     if not isinstance(alt, str):
         raise TypeError(f"alt is the figure in words, not {type(alt).__name__}.")
     alt = alt.strip()

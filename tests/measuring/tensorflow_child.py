@@ -82,6 +82,17 @@ def race_of_datasets():
     return [[epochs[name].elements, epochs[name].items] for name in found.names]
 
 
+def elements_of_datasets():
+    """What `Elements` makes of TensorFlow's own elements and batches."""
+    import tensorflow as tf
+
+    from course_utils.measuring.elements import Elements
+
+    numbers = tf.data.Dataset.range(5)
+    words = tf.data.Dataset.from_tensor_slices(["a", "b"])
+    return repr(Elements({"numbers": numbers, "batch(2)": numbers.batch(2), "words": words}))
+
+
 def everything():
     # The faults first: they depend on what the process did before.
-    return {"faults": faults(), "race": race_of_datasets()}
+    return {"faults": faults(), "race": race_of_datasets(), "elements": elements_of_datasets()}
