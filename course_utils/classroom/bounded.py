@@ -62,7 +62,8 @@ def bounded(code: str, limit: float = 10) -> Bounded:
     if not 0 < limit < 86_400:  # NaN and infinity, too
         raise ValueError(f"The limit is a number of seconds above 0 and under a day, not {limit}.")
     with tempfile.TemporaryDirectory(prefix="bounded_", ignore_cleanup_errors=True) as folder:
-        script = Path(folder, "code.py")  # a file, so that tracebacks show the code's own lines
+        # A file, so that tracebacks show the code's own lines; with a name that hides no module.
+        script = Path(folder, "own_process.py")
         script.write_text(code, encoding="utf-8")
         return _run(script, limit)
 

@@ -17,9 +17,9 @@ def clean(text: str) -> str:
     """Take out of an error message what differs between machines, processes and runs.
 
     Paths become "…/name", a cell's file "<cell>"; memory addresses, process and thread numbers,
-    ports, counters in node and layer names and time stamps go. Of a traceback the frames of Python,
-    of installed packages and of the course go; those of the learner's own code stay, without
-    path and line number. What is said twice is said once. Blank lines go, and what is beyond the
+    ports, counters in node and layer names and time stamps go, and lines of TensorFlow's log that
+    only inform. Of a traceback the frames of Python, of installed packages and of the course go;
+    those of the learner's own code stay, without path and line number. What is said twice is said once. Blank lines go, and what is beyond the
     2000th character of a line.
     """
     lines = [
@@ -69,6 +69,9 @@ _WORDS: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: ([A-Z]) ", r"\1 "),
     (r"^([A-Z])\d{4} \d\d:\d\d:\d+(?:\.\d+)? +\d+ ", r"\1 "),
     (r"(\.(?:cc|h|cpp|cu)):\d+\]", r"\1]"),
+    # Of those, what only informs: it tells of the machine, at each start.
+    (r"^I \S+\.(?:cc|h|cpp|cu)\] .*$", ""),
+    (r"^WARNING: All log messages before absl::InitializeLog\(\) .*$", ""),
     # nodes, functions, datasets, layers, devices
     (r"\{\{function_node [^}]*\}\} ?", ""),
     (r"/job:\w+/replica:\d+/task:\d+/(?:device:)?(\w+:\d+)", r"\1"),

@@ -185,3 +185,8 @@ def test_an_interruption_stops_the_child(tmp_path):
         parent.wait()
     assert b"KeyboardInterrupt" in errors
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_the_code_hides_no_module_of_the_same_name():
+    done = bounded("import code, sys\nprint(code.__name__, sys.modules['__main__'] is code)")
+    assert done.output == "code False"

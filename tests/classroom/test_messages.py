@@ -40,6 +40,13 @@ ROOT = Path(__file__).parents[2]
         ("psm_ab12cd34", "psm_…"),
         ("\x1b[1mBold\x1b[0m", "Bold"),
         ("2026-11-20 19:03:16.123456: W a/b.cc:123] Bad", "W a/b.cc] Bad"),
+        ("2026-11-20 19:03:16.123456: I a/b.cc:123] AVX2\nkept", "kept"),
+        ("I0000 00:00:1795253381.411916    2896 port.cc:153] oneDNN is on.\nI said", "I said"),
+        (
+            "WARNING: All log messages before absl::InitializeLog() is called are written to "
+            "STDERR\nWARNING: kept",
+            "WARNING: kept",
+        ),
         ("a\n\n\n  b  \n", "a\n  b"),
         ("", ""),
         ("(3, 4) where (4,) was expected", "(3, 4) where (4,) was expected"),
