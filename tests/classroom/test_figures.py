@@ -16,6 +16,9 @@ from matplotlib.figure import Figure
 from course_utils.classroom import figures
 from course_utils.classroom.figures import as_svg, clipped, course_map, describe_map, photos
 from course_utils.classroom.manifest import Course, Lesson, load
+from course_utils.measuring.elements import Elements
+from course_utils.measuring.race import Race
+from course_utils.measuring.timing import Epoch
 
 ROOT = Path(__file__).parents[2]
 ALT = "Bars of three heights: one, two and three."
@@ -145,10 +148,64 @@ def test_words_that_say_too_little_are_refused(alt):
         figures.show(bars(), alt)
 
 
-@pytest.mark.parametrize("alt", [None, 3, ["Bars of three heights: one, two."]])
+@pytest.mark.parametrize("alt", [3, ["Bars of three heights: one, two."]])
 def test_words_are_text(alt):
     with pytest.raises(TypeError, match="alt is the figure in words"):
         figures.show(bars(), alt)
+
+
+def test_a_figure_is_given_with_its_words():
+    with pytest.raises(TypeError, match=r"none was given: show\(fig, alt\)"):
+        figures.show(bars())
+
+
+class Record:
+    """Draws and describes itself."""
+
+    def figure(self):
+        return bars()
+
+    def describe(self):
+        return ALT
+
+
+def small_race() -> Race:
+    epochs = {"a": Epoch(1, 1, 0, 2, 8, 8), "a again": Epoch(1, 2, 0, 1, 8, 8)}
+    return Race(("a", "a again"), "a", "rows", (epochs,), 2, {}, "Linux", "2026-01-01")
+
+
+@pytest.mark.parametrize("record", [Record(), small_race(), Elements({"a": [0, 1]})])
+def test_a_record_is_shown_with_its_own_words(capsys, monkeypatch, record):
+    figures.show(record)
+    assert capsys.readouterr().out == f"{record.describe()}\n"
+    shown = []
+    monkeypatch.setattr(figures, "_display", lambda bundle: shown.append(bundle) or True)
+    figures.show(record)
+    figures.show(record.figure(), record.describe())
+    assert capsys.readouterr().out == ""
+    assert len(shown) == 4
+    assert shown[:2] == shown[2:]
+    assert [set(one) for one in shown[:2]] == [
+        {"image/svg+xml", "text/plain"},
+        {"text/html", "text/plain"},
+    ]
+
+
+def test_a_record_takes_no_words_of_others():
+    with pytest.raises(TypeError, match=r"type Record, which describes itself: leave alt out\."):
+        figures.show(Record(), ALT)
+
+
+def test_what_only_looks_like_a_record_is_refused():
+    with pytest.raises(TypeError, match=r"not type\. A record is shown"):
+        figures.show(Record)
+    half = Record()
+    half.describe = None
+    with pytest.raises(TypeError, match=r"not Record\. A record .* figure\(\) and describe\(\)"):
+        figures.show(half)
+    half.describe = lambda: "Bars."
+    with pytest.raises(ValueError, match=r"alt says too little: 'Bars\.'"):
+        figures.show(half)
 
 
 def test_what_is_no_figure_is_refused():
