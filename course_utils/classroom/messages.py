@@ -19,8 +19,8 @@ def clean(text: str) -> str:
     Paths become "…/name", a cell's file "<cell>"; memory addresses, process and thread numbers,
     ports, counters in node and layer names and time stamps go, and lines of TensorFlow's log that
     only inform. Of a traceback the frames of Python, of installed packages and of the course go;
-    those of the learner's own code stay, without path and line number. What is said twice is said once. Blank lines go, and what is beyond the
-    2000th character of a line.
+    those of the learner's own code stay, without path and line number. What is said twice is said
+    once. Blank lines go, and what is beyond the 2000th character of a line.
     """
     lines = [
         # Patterns take long over words of thousands of letters, and nobody reads them.

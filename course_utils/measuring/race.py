@@ -46,7 +46,7 @@ def race(
     control: str,
     rounds: int = 5,
     most_rounds: int = 15,
-    items: Callable[[Any], int] | int | None = batch_length,
+    items: Callable[[Any], int] | int | Mapping[str, int] | None = batch_length,
     unit: str = "pictures",
     warm_up: bool = True,
     clock: Clock = time.perf_counter,
@@ -67,7 +67,9 @@ def race(
         rounds: how many rounds to run now.
         most_rounds: how many rounds `Race.more` and `Ratio.more` may reach.
         items: counts the items of an element, as in `epoch`; the first dimension by default. A
-            number is what each pipeline delivers in an epoch.
+            number is what each pipeline delivers in an epoch; a mapping from names to numbers
+            serves pipelines so far apart that equal epochs would be too short for one or too
+            long for another.
         unit: what an item is, in the plural.
         warm_up: run each pipeline once, unmeasured, before the first round: tracing, the page
             cache and thread pools are then not part of the times.
@@ -77,6 +79,11 @@ def race(
         ValueError, TypeError: of a wrong argument, or a pipeline without elements; named.
     """
     _check_race(pipelines, control, rounds, most_rounds)
+    if isinstance(items, Mapping) and set(items) != set(pipelines):
+        raise ValueError(
+            f"items= counts {', '.join(items) or 'none'}, and the pipelines are "
+            f"{', '.join(pipelines)}: give a number for each"
+        )
     contest = _Contest(
         pipelines={**pipelines, _again(control): pipelines[control]},
         control=control,
@@ -242,7 +249,7 @@ class _Contest:
         pipelines: Mapping[str, Pipeline],
         control: str,
         most_rounds: int,
-        items: Callable[[Any], int] | int | None,
+        items: Callable[[Any], int] | int | Mapping[str, int] | None,
         unit: str,
         clock: Clock,
     ) -> None:
@@ -273,8 +280,11 @@ class _Contest:
         pipeline = self.pipelines[name]
         gc.collect()
         elements = pipeline() if callable(pipeline) else pipeline
+        items = self._items
+        if isinstance(items, Mapping):
+            items = items[self.control if name == _again(self.control) else name]
         try:
-            return epoch(elements, self._items, clock=self._clock)
+            return epoch(elements, items, clock=self._clock)
         except (TypeError, ValueError) as error:
             error.add_note(f"while the race timed the pipeline {name!r}")
             raise

@@ -88,7 +88,8 @@ def _draw_pipeline(axes: Axes, race: Race, name: str, position: float, far_apart
     ratio = race.ratio(name, race.control)
     look = {race.control: CONTROL_BAR, race.again: AGAIN_BAR}.get(name, BAR)
     if far_apart:
-        axes.plot([1, ratio.median], [position] * 2, color=look["facecolor"], linewidth=3, zorder=1)
+        line = {"linestyle": "-", "marker": "", "linewidth": 3, "zorder": 1}
+        axes.plot([1, ratio.median], [position] * 2, color=look["facecolor"], **line)
         square = {"marker": "s", "markersize": 11, "markeredgecolor": "#333333", "zorder": 2}
         axes.plot(ratio.median, position, markerfacecolor=look["facecolor"], **square)
     else:

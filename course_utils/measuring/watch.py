@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def settled(log: Sequence[T], expected: int, *, still: float = 0.2, limit: float = 10.0) -> list[T]:
+def settled(log: Sequence[T], expected: int, *, still: float = 0.1, limit: float = 10.0) -> list[T]:
     """Return a copy of what a log holds, once nothing more comes.
 
     Waits until the log has `expected` entries, for at most `limit` seconds, then until nothing was

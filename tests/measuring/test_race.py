@@ -270,6 +270,18 @@ def test_the_figure_has_a_bar_for_each_pipeline_and_a_dot_for_each_round(shown_r
     assert axes.get_xlabel() == ("time per picture, relative to “the control” (shorter is faster)")
 
 
+def test_the_items_can_be_given_for_each_pipeline():
+    ways = {"a": [1, 2], "b": [[1, 2, 3]]}
+    measured = race(ways, control="a", items={"a": 2, "b": 3}, rounds=1, warm_up=False)
+    assert {name: run.items for name, run in measured.rounds[0].items()} == {
+        "a": 2,
+        "a again": 2,
+        "b": 3,
+    }
+    with pytest.raises(ValueError, match="items= counts a, and the pipelines are a, b: give a"):
+        race(ways, control="a", items={"a": 2})
+
+
 def test_pipelines_far_apart_are_drawn_on_a_logarithmic_axis():
     names = ("slow", "fast", "slow again")
     seconds = {"slow": 1.0, "fast": 0.001, "slow again": 1.1}
