@@ -44,6 +44,7 @@ def test_lesson_00_in_jupyterlab(open_lesson, address):
     message = lesson.answer(place, notebooks.with_answer(starter, task, task.solution))
     assert message.startswith("✓ Right")
     board = lesson.index_of("manifest.board(")
-    assert "1 of 1 exercise solved" in lesson.answer(board, lesson.cells()[board]["source"])
+    shown = lesson.answer(board, lesson.cells()[board]["source"])
+    assert re.search(r"00 Start here\s+■ 1 of 1", shown), shown
 
     assert {host.split(":")[0] for host in lesson.hosts if host} == {"127.0.0.1"}

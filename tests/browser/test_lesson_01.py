@@ -57,5 +57,5 @@ def test_lesson_01_in_jupyterlab(open_lesson):
     for text in ("%load_ext course_utils", "course = manifest.load()", "manifest.board("):
         start.run(start.index_of(text))
     board = start.shown(start.index_of("manifest.board("))
-    assert re.search(r"01 Numbers\s+■ 4 of 4", board), board
+    assert re.search(r"01 Numbers\s+■■■■ 4 of 4\s+–\s+4 of 4", board), board
     assert {host.split(":")[0] for host in lesson.hosts if host} == {"127.0.0.1"}
