@@ -93,18 +93,20 @@ def text_of(cell):
 
 @each_exercise
 def test_the_starter_is_not_attempted(stem, id):
-    assert tried(stem).wrong[id, "starter"].startswith("Not attempted")
+    shown = tried(stem).wrong[id, "starter"]
+    assert shown.startswith("Not attempted"), f"{id}: the starter got: {shown}"
 
 
 @each_exercise
 @pytest.mark.parametrize("words", UNSOLVED)
 def test_what_is_put_off_is_not_right(stem, id, words):
-    assert not tried(stem).wrong[id, words].startswith("Right")
+    shown = tried(stem).wrong[id, words]
+    assert not shown.startswith("Right"), f"{id}: `{words}` in place of ____ got: {shown}"
 
 
 @each_exercise
 def test_nothing_counts_as_solved_before_the_solution(stem, id):
-    assert id not in tried(stem).before
+    assert id not in tried(stem).before, f"{id} counts as solved by a wrong answer"
 
 
 @each_exercise
@@ -112,7 +114,9 @@ def test_each_mistake_gets_its_message(stem, id):
     for mistake in exercise.get(id).mistakes:
         for name in (mistake.answer.__name__, f"{mistake.answer.__name__} again"):
             shown = tried(stem).wrong[id, name]
-            assert shown == f"Wrong — {mistake.message}", name
+            assert shown == f"Wrong — {mistake.message}", (
+                f"{id}: the mistake {name} should get: Wrong — {mistake.message}\nIt got: {shown}"
+            )
 
 
 @each_exercise
@@ -124,7 +128,8 @@ def test_each_mistake_has_a_message_of_its_own(stem, id):
 @each_exercise
 def test_the_solution_passes_in_its_place(stem, id):
     task = exercise.get(id)
-    assert tried(stem).right[id, "solution"] == f"Right — {task.right}"
+    shown = tried(stem).right[id, "solution"]
+    assert shown == f"Right — {task.right}", f"{id}: the solution got: {shown}"
     assert id in tried(stem).after
     # Who clears the cell again has still solved it once.
     assert tried(stem).right[id, "starter"].startswith("Not attempted")
@@ -169,3 +174,11 @@ def test_the_starter_is_the_solution_without_its_body(stem, id):
 def test_no_exercise_is_left_out_of_the_manifest():
     files = {path.stem[-2:] for path in (ROOT / "course_utils" / "exercises").glob("lesson_??.py")}
     assert files == {lesson.number for lesson in LESSONS}
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.notebook)
+def test_what_the_exercises_need_stands_before_them(lesson):
+    """`answered` runs all set-up cells first; the learner runs them where they stand."""
+    tagged = [notebooks.tags(cell) for cell in notebook(lesson.notebook).cells]
+    first = min(n for n, tags in enumerate(tagged) if any("exercise:" in tag for tag in tags))
+    assert [n for n, tags in enumerate(tagged) if "setup" in tags and n > first] == []

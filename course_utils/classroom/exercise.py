@@ -42,12 +42,8 @@ class Wrong(Exception):
     """Raised by an exercise's check: the answer is wrong, and the message says how."""
 
 
-class UnknownExercise(ValueError):
-    """There is no exercise with this id."""
-
-
-class UnknownPrediction(ValueError):
-    """The manifest lists no prediction with this id."""
+class UnknownId(ValueError):
+    """There is no exercise, or no prediction, with this id; the message says which there are."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +162,7 @@ def check(id: str, answer: object = ____) -> Outcome:
 
     Not attempted: `____` still stands in the answer's code or in what that code gives, or was
     used. Wrong: the message says which misconception, or which exception came from which line.
-    Raises UnknownExercise for an id that no lesson has.
+    Raises UnknownId for an id that no lesson has.
     """
     exercise = get(id)
     progress = workspace.progress()
@@ -203,7 +199,7 @@ def predict(id: str, guess: object = ____) -> Callout:
     """Keep a guess, to be shown beside the outcome. Never blocks: no guess is answered kindly.
 
     Until the outcome is seen, the last guess counts; a different one after that is kept beside it.
-    Raises UnknownPrediction for an id that the manifest doesn't list.
+    Raises UnknownId for an id that the manifest doesn't list.
     """
     _check_prediction(id)
     text = _guess_text(guess)
@@ -226,7 +222,7 @@ def outcome(id: str, measured: str | float) -> Compared:
     """Show the prediction beside what was measured.
 
     `measured` is given in words where the cell's output is compared, since a number that varies
-    from run to run can't be; a float is shown with three digits. Raises UnknownPrediction for an id
+    from run to run can't be; a float is shown with three digits. Raises UnknownId for an id
     that the manifest doesn't list, ValueError where nothing was measured.
     """
     _check_prediction(id)
@@ -252,14 +248,14 @@ def outcome(id: str, measured: str | float) -> Compared:
 
 
 def get(id: str) -> Exercise:
-    """Return the exercise with this id. Raises UnknownExercise, with the ids that there are."""
+    """Return the exercise with this id. Raises UnknownId, with the ids that there are."""
     _check_id(id)
     there = of_lesson(id[:2])
     for exercise in there:
         if exercise.id == id:
             return exercise
     ids = ", ".join(exercise.id for exercise in there)
-    raise UnknownExercise(f'Lesson {id[:2]} has no exercise "{id}". It has: {ids or "none"}.')
+    raise UnknownId(f'Lesson {id[:2]} has no exercise "{id}". It has: {ids or "none"}.')
 
 
 def of_lesson(number: str) -> tuple[Exercise, ...]:
@@ -269,7 +265,7 @@ def of_lesson(number: str) -> tuple[Exercise, ...]:
     there = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
     if name not in there:
         lessons = ", ".join(each.removeprefix("lesson_") for each in there)
-        raise UnknownExercise(f"Lesson {number} has no exercises. Lessons with some: {lessons}.")
+        raise UnknownId(f"Lesson {number} has no exercises. Lessons with some: {lessons}.")
     exercises = importlib.import_module(f"{package.__name__}.{name}").EXERCISES
     ids = [exercise.id for exercise in exercises]
     if len(set(ids)) < len(ids) or any(each[:2] != number for each in ids):
@@ -374,7 +370,7 @@ def _named(value: object) -> str:
 
 def _check_id(id: str) -> None:
     if not isinstance(id, str) or not ID.fullmatch(id):
-        raise UnknownExercise(
+        raise UnknownId(
             f'{id!r} is no id: expected the lesson\'s number and a name, such as "00.countdown".'
         )
 
@@ -387,7 +383,7 @@ def _check_prediction(id: str) -> None:
         return  # whoever uses course_utils without the course may predict what they like
     there = [each for one in course.lessons if one.number == id[:2] for each in one.predictions]
     if id not in there:
-        raise UnknownPrediction(
+        raise UnknownId(
             f'Lesson {id[:2]} has no prediction "{id}". It has: {", ".join(there) or "none"}.'
         )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import getpass
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -38,6 +40,14 @@ MACHINE_PATH = re.compile(
     r"|(?:site|dist)-packages[\\/]|ipykernel_\d"
 )
 FINDING_TAKES = ("id", "measured", "bound", "verdict")
+# What consists of these alone has the same value each time, if its names have. No list, no call.
+UNCHANGING = (
+    *(ast.Constant, ast.Tuple, ast.Name, ast.JoinedStr, ast.FormattedValue, ast.IfExp),
+    *(ast.UnaryOp, ast.BinOp, ast.BoolOp, ast.Compare, ast.Subscript, ast.Slice),
+    *(ast.unaryop, ast.operator, ast.boolop, ast.cmpop, ast.expr_context),
+)
+# These may assign names without its being seen; a magic is a call of get_ipython.
+ASSIGN_UNSEEN = {"exec", "eval", "globals", "locals", "vars", "get_ipython"}
 # What is assigned in these is a name of their own.
 HAVE_OWN_NAMES = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
@@ -176,43 +186,94 @@ def repeated_findings(notebook: NotebookNode) -> list[tuple[int, str]]:
 
 
 def literal_findings(notebook: NotebookNode) -> list[tuple[int, str]]:
-    """Return the cells whose finding measures names that only ever held a literal."""
-    code = [(n, parsed(c.source)) for n, c in enumerate(notebook.cells) if c.cell_type == "code"]
-    # A function may change these whenever it is called.
-    declared = {
-        name
-        for _, tree in code
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Global, ast.Nonlocal))
-        for name in node.names
-    }
-    literal: set[str] = set()
+    """Return the cells with a finding of a name that was last assigned a literal: `x = 3`.
+
+    What may have changed the name since then makes it a measurement.
+    """
+    code = [(n, cell, parsed(cell.source)) for n, cell in enumerate(notebook.cells)]
+    code = [each for each in code if each[1].cell_type == "code"]
+    elsewhere = set().union(*(names_changed_elsewhere(tree) for _, _, tree in code))
+    known: set[str] = set()
     found = []
-    for number, tree in code:
-        for statement in tree.body:
-            bound = names_bound(statement)
-            for call in calls(statement, "finding"):
-                measured = names_loaded(arguments(call).get("measured", call))
-                if measured and measured <= literal - bound - declared:
-                    names = " and ".join(sorted(measured))
-                    found.append(
-                        (number, f"finding {id_of(call)!r} can't fail: {names} is a literal")
-                    )
-            literal -= bound
-            if isinstance(statement, ast.Assign) and is_unchanging(statement.value):
-                literal |= {each.id for each in statement.targets if isinstance(each, ast.Name)}
+    for number, cell, tree in code:
+        for call in findings_of_names(tree.body, known, elsewhere):
+            names = " and ".join(sorted(names_loaded(arguments(call)["measured"])))
+            found.append((number, f"finding {id_of(call)!r} can't fail: {names} is a literal"))
+        if "raises-exception" in tags(cell):
+            known -= names_bound(tree)  # it ends early
     return found
 
 
-def is_unchanging(value: ast.expr) -> bool:
-    """Tell whether an expression is written out: a number, a text, a tuple of such."""
-    try:
-        held = ast.literal_eval(value)
-    except (ValueError, TypeError):
-        return False
-    return not any(
-        isinstance(node, (ast.List, ast.Dict, ast.Set)) for node in ast.walk(value)
-    ) and (held is None or isinstance(held, (bool, int, float, complex, str, bytes, tuple)))
+def findings_of_names(
+    statements: list[ast.stmt], known: set[str], elsewhere: set[str]
+) -> Iterator[ast.Call]:
+    """Yield the calls of `finding` that are given known names alone; bring `known` up to date.
+
+    known: the names that hold a literal, before the statements and then behind them.
+    elsewhere: the names that may change by something else than the statements in their order.
+    """
+    for statement in statements:
+        bound = names_bound(statement)
+        if names_loaded(statement) & ASSIGN_UNSEEN or "*" in bound:
+            known.clear()
+        # A loop comes here again, an else from another way.
+        steady = known - bound
+        within = [scope for scope in ast.walk(statement) if isinstance(scope, HAVE_OWN_NAMES)]
+        for block in blocks(statement):
+            # A function runs later, when its names may hold something else.
+            before = set() if statement in within else set(steady)
+            yield from findings_of_names(block, before, elsewhere)
+            within += block
+        seen = {call for part in within for call in calls(part, "finding")}
+        for call in calls(statement, "finding"):
+            measured = arguments(call).get("measured", call)
+            names = names_loaded(measured)
+            # What a call gives back was not written out, even if all that it is given was.
+            asks = any(isinstance(node, ast.Call) for node in ast.walk(measured))
+            if call not in seen and names and names <= steady and not asks:
+                yield call
+        literals = literals_assigned(statement, known)
+        known -= bound
+        known |= literals - elsewhere
+
+
+def is_unchanging(value: ast.expr, known: set[str]) -> bool:
+    """Tell whether an expression consists of literals that can't change, and of known names."""
+    plain = all(isinstance(node, UNCHANGING) for node in ast.walk(value))
+    return plain and names_loaded(value) <= known
+
+
+def literals_assigned(statement: ast.stmt, known: set[str]) -> set[str]:
+    """Return the names that a statement assigns something unchanging: `x = 3`, `x, y = 3, 4`."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+        return set()
+    if not is_unchanging(statement.value, known):
+        return set()
+    targets = getattr(statement, "targets", None) or [statement.target]
+    # Not `*x, y = ...`, which makes a list.
+    return set().union(*(names_bound(each) for each in targets if is_unchanging(each, known)))
+
+
+def names_changed_elsewhere(tree: ast.AST) -> set[str]:
+    """Return the names that a function declares global or nonlocal, that `:=` assigns, and `_`."""
+    found = {"_"}  # IPython's last output
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Global, ast.Nonlocal)):
+            found |= set(node.names)
+        elif isinstance(node, ast.NamedExpr):
+            found |= names_bound(node.target)
+    return found
+
+
+def blocks(statement: ast.AST) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of a statement: an if's body and else, a try's handlers, a match's cases."""
+    for _, value in ast.iter_fields(statement):
+        each = value[0] if isinstance(value, list) and value else None
+        if isinstance(each, ast.stmt):
+            yield value
+        elif isinstance(each, (ast.ExceptHandler, ast.match_case)):
+            for one in value:
+                yield from blocks(one)
 
 
 def measured_problems(notebook: NotebookNode) -> list[tuple[int, str]]:
@@ -269,13 +330,16 @@ def names_stored(tree: ast.AST) -> set[str]:
     return set().union(*map(names_stored, ast.iter_child_nodes(tree)))
 
 
-def names_bound(statement: ast.stmt) -> set[str]:
-    """Return the names that a statement assigns, defines or imports."""
-    if isinstance(statement, (ast.Import, ast.ImportFrom)):
-        return {each.asname or each.name.partition(".")[0] for each in statement.names}
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return {statement.name}
-    return names_stored(statement)
+def names_bound(tree: ast.AST) -> set[str]:
+    """Return the names that a tree assigns, deletes, defines or imports, in its own scope."""
+    if isinstance(tree, ast.alias):
+        return {(tree.asname or tree.name).partition(".")[0]}
+    if isinstance(tree, ast.Name):
+        return set() if isinstance(tree.ctx, ast.Load) else {tree.id} - {"_"}
+    # Of a function or a class, of an `except ... as`, of a pattern.
+    own = {n for n in (getattr(tree, "name", 0), getattr(tree, "rest", 0)) if isinstance(n, str)}
+    inside = () if isinstance(tree, HAVE_OWN_NAMES) else ast.iter_child_nodes(tree)
+    return own.union(*map(names_bound, inside))
 
 
 def names_loaded(tree: ast.AST) -> set[str]:
@@ -325,24 +389,27 @@ def manifest_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
 
 def prediction_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
     """Return where the predictions are not asked for once, in their cells, with an outcome each."""
-    found = []
-    asked: dict[str, list[NotebookNode]] = {}
-    told = set()
+    asked, tagged, both, told = Counter(), Counter(), Counter(), Counter()
     for cell in notebook.cells:
         tree = parsed(cell.source) if cell.cell_type == "code" else ast.Module([], [])
-        for call in calls(tree, "predict"):
-            asked.setdefault(str(id_of(call)), []).append(cell)
-        told |= {str(id_of(call)) for call in calls(tree, "outcome")}
+        # What has no id is another's, such as a model's predict(batch).
+        here, after = (
+            {name for name in map(id_of, calls(tree, verb)) if isinstance(name, str)}
+            for verb in ("predict", "outcome")
+        )
+        named = {tag.removeprefix("predict:") for tag in tags(cell) if tag.startswith("predict:")}
+        for counter, names in ((asked, here), (tagged, named), (both, here & named), (told, after)):
+            counter.update(names)
+    found = []
     for name in lesson.predictions:
-        tagged = [f"predict:{name}" in tags(cell) for cell in asked.get(name, [])]
-        if tagged != [True]:
+        if not asked[name] == tagged[name] == both[name] == 1:
             found.append(
-                f'predict("{name}", ...) is called in {len(tagged)} cells, and should be in one, '
-                f"tagged predict:{name}"
+                f'predict("{name}", ...) is called in {asked[name]} cells, and should be in one, '
+                f"tagged predict:{name} (cells with this tag: {tagged[name]})"
             )
         if name not in told:
             found.append(f'prediction {name} has no outcome("{name}", ...)')
-    for name in sorted((set(asked) | told) - set(lesson.predictions)):
+    for name in sorted({*asked, *told} - set(lesson.predictions)):
         found.append(f"prediction {name} is not listed in course.toml")
     return found
 

@@ -17,8 +17,7 @@ from course_utils.classroom.callout import Callout
 from course_utils.classroom.exercise import (
     Exercise,
     Mistake,
-    UnknownExercise,
-    UnknownPrediction,
+    UnknownId,
     Wrong,
     check,
     first,
@@ -529,14 +528,14 @@ def test_the_solution_is_the_source_in_colour():
 
 
 def test_unknown_ids_are_told_what_there_is():
-    with pytest.raises(UnknownExercise, match=r'no exercise "00.other". It has: 00.countdown'):
+    with pytest.raises(UnknownId, match=r'no exercise "00.other". It has: 00.countdown'):
         check("00.other", right)
-    with pytest.raises(UnknownExercise, match=r"Lesson 77 has no exercises. Lessons with some: 00"):
+    with pytest.raises(UnknownId, match=r"Lesson 77 has no exercises. Lessons with some: 00"):
         hint("77.other")
     for bad in ("countdown", "", 3, None, "00.Countdown", "00.", "../00.a", "0.a"):
-        with pytest.raises(UnknownExercise, match="is no id"):
+        with pytest.raises(UnknownId, match="is no id"):
             check(bad, right)
-        with pytest.raises(UnknownExercise, match="is no id"):
+        with pytest.raises(UnknownId, match="is no id"):
             predict(bad, "x")
 
 
@@ -559,17 +558,20 @@ def test_no_guess_never_blocks(guess):
 
 @pytest.mark.parametrize("verb", [predict, outcome])
 def test_a_mistyped_prediction_is_told_which_there_are(verb):
-    with pytest.raises(UnknownPrediction, match=r'no prediction "00.rcae". It has: 00.race'):
+    with pytest.raises(UnknownId, match=r'no prediction "00.rcae". It has: 00.race'):
         verb("00.rcae", "twice")
-    with pytest.raises(UnknownPrediction, match=r"Lesson 99 has no prediction .* It has: none"):
+    with pytest.raises(UnknownId, match=r"Lesson 99 has no prediction .* It has: none"):
         verb("99.race", "twice")
+    with pytest.raises(UnknownId, match="'race' is no id"):
+        verb("race", "twice")
 
 
-def test_without_the_course_any_prediction_is_taken(monkeypatch, tmp_path):
-    def nowhere():
-        raise FileNotFoundError(tmp_path)
-
-    monkeypatch.setattr(exercise.manifest, "load", nowhere)
+@pytest.mark.parametrize("text", [None, b"title = ", b"\xff"])
+def test_where_the_manifest_cant_be_read_any_prediction_is_taken(monkeypatch, tmp_path, text):
+    if text is not None:
+        (tmp_path / "course.toml").write_bytes(text)
+    load = exercise.manifest.load
+    monkeypatch.setattr(exercise.manifest, "load", lambda: load(tmp_path))
     assert predict("99.mine", "twice").heading == "Your prediction"
 
 

@@ -259,7 +259,7 @@ PREDICTED = [
 
 
 def test_a_prediction_with_its_outcome_passes(tmp_path):
-    cells = [*good_cells(), *PREDICTED]
+    cells = [*good_cells(), *PREDICTED, code("model.predict(batch)")]
     assert problems(tmp_path, cells, lesson(predictions=("99.cost",))) == []
 
 
@@ -272,6 +272,13 @@ def test_a_prediction_with_its_outcome_passes(tmp_path):
         (PREDICTED, ("99.cost", "99.csot"), "lists predict 99.csot, but no cell is tagged"),
         ([code('predict("99.cost", 1)'), PREDICTED[1]], ("99.cost",), "tagged predict:99.cost"),
         ([*PREDICTED, code('outcome("99.csot", 2)')], ("99.cost",), "99.csot is not listed"),
+        (
+            [*PREDICTED, code(PREDICTED[0].source, "predict:99.cost")],
+            ("99.cost",),
+            "is called in 2 cells, and should be in one",
+        ),
+        ([*PREDICTED, code(PREDICTED[0].source)], ("99.cost",), "is called in 2 cells, and"),
+        ([*PREDICTED, code("1", "predict:99.cost")], ("99.cost",), "(cells with this tag: 2)"),
     ],
 )
 def test_a_prediction_that_is_not_whole_is_found(tmp_path, cells, listed, words):
@@ -293,6 +300,17 @@ def literals(*sources):
         ("x = y = None", 'finding("99.x", [x, y], [None, None], "Nothing.")'),
         ("x = count()\nx = 3", 'finding("99.x", x, 3, "Three.")'),
         ('x = 3\nwith nothing():\n    finding("99.x", x, 3, "Three.")',),
+        ('with nothing():\n    x = 3\n    finding("99.x", x, 3, "Three.")',),
+        ('if more():\n    x = 3\n    finding("99.x", x, 3, "Three.")',),
+        ('def f():\n    x = 3\n    finding("99.x", x, 3, "Three.")',),
+        ('try:\n    go()\nexcept E:\n    x = 3\n    finding("99.x", x, 3, "Three.")',),
+        ('x, y = 3, 4\nfinding("99.x", x, 3, "Three.")',),
+        ('x: int = 3\nfinding("99.x", x, 3, "Three.")',),
+        ('y = 3\nx = y\nfinding("99.x", x, 3, "Three.")',),
+        ('y = 3\nx = y == 3\nfinding("99.x", x, True, "Three.")',),
+        ('x = 2\nfinding("99.x", x + 1, 3, "Three.")',),
+        ("x = 3\ndef f(x):\n    x = 1", 'finding("99.x", x, 3, "Three.")'),
+        ("x = 3\ny[0] = 1", 'finding("99.x", -x, -3, "Three.")'),
     ],
 )
 def test_a_finding_of_a_literal_by_name_is_found(sources):
@@ -318,6 +336,18 @@ def test_a_finding_of_a_literal_by_name_is_found(sources):
         "x = ([],)\nx[0].append(1)",
         "x, y = count()",
         "x = count()",
+        "y = [0]\nx = y",
+        "*x, y = 1, 2",
+        "x = 0\nif more():\n    import x",
+        "x = 0\nif more():\n    def x(): ...",
+        "x = 0\ntry:\n    go()\nexcept ValueError as x:\n    kept = x",
+        "x = 0\nmatch go():\n    case {'a': 1, **x}:\n        pass",
+        "x = 0\nmatch go():\n    case [y, *x]:\n        pass",
+        "x = 0\n[x := y for y in z]",
+        "x = 0\nfrom y import *",
+        "x = 0\nexec('x = count()')",
+        "x = 0\nglobals()['x'] = count()",
+        "x = 0\n%time x = count()",
     ],
 )
 def test_what_may_have_changed_is_no_literal(source):
@@ -325,5 +355,40 @@ def test_what_may_have_changed_is_no_literal(source):
     assert literals(source + '\nfinding("99.x", x, 3, "Three.")') == []
 
 
-def test_a_function_of_a_literal_is_a_measurement():
-    assert literals('x = 3\nfinding("99.x", len(dataset.take(x)), 3, "Three.")') == []
+def test_a_cell_magic_may_assign():
+    assert literals("x = 0", "%%time\nx = count()", 'finding("99.x", x, 3, "Three.")') == []
+
+
+def test_a_cell_that_stops_may_not_have_assigned():
+    cells = [
+        code("x = count()"),
+        code("go()\nx = 3", "raises-exception"),
+        code('finding("99.x", x, 3, "Three.")'),
+    ]
+    assert hygiene.literal_findings(NEW.new_notebook(cells=cells)) == []
+    cells[1].metadata = {}
+    assert [number for number, _ in hygiene.literal_findings(NEW.new_notebook(cells=cells))] == [2]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'def f(x):\n    finding("99.x", x, 3, "Three.")\n\n\nf(count())',
+        'def f():\n    x = count()\n    finding("99.x", x, 3, "Three.")\n\n\nf()',
+        'def f():\n    finding("99.x", x, 3, "Three.")\n\n\nx = count()\nf()',
+        'f = lambda x: finding("99.x", x, 3, "Three.")\nf(count())',
+        '[finding("99.x", x, 3, "Three.") for x in counts()]',
+        'for x in counts():\n    finding("99.x", x, 3, "Three.")',
+        'while more():\n    finding("99.x", x, 3, "Three.")\n    x = count()',
+        'if more():\n    x = count()\n    finding("99.x", x, 3, "Three.")',
+        'match count():\n    case x:\n        finding("99.x", x, 3, "Three.")',
+    ],
+)
+def test_a_name_in_another_place_may_hold_something_else(source):
+    assert literals("x = 3", source) == []
+    assert literals(f"x = 3\n{source}") == []
+
+
+@pytest.mark.parametrize("measured", ["len(dataset.take(x))", "x.encode()", "[y for y in x]"])
+def test_a_function_of_a_literal_is_a_measurement(measured):
+    assert literals(f'x = "é"\nfinding("99.x", {measured}, 2, "Two.")') == []
