@@ -20,7 +20,7 @@ import nbformat
 import pytest
 
 from course_utils.classroom import exercise
-from course_utils.project import hygiene, notebooks
+from course_utils.project import cell_code, compared, notebooks
 
 ROOT = Path(__file__).parents[1]
 # The lesson that is broken. It has a figure, an exact finding, an exercise and a prediction.
@@ -155,11 +155,11 @@ def measuring(notebook):
     """
     numbers, names = [], set()
     for number, cell in enumerate(code_of(notebook)):
-        tree = hygiene.parsed(cell.source)
-        measures = hygiene.IGNORED in notebooks.tags(cell) and "facts" not in notebooks.tags(cell)
-        if measures or names & hygiene.names_loaded(tree):
+        tree = cell_code.parsed(cell.source)
+        measures = compared.IGNORED in notebooks.tags(cell) and "facts" not in notebooks.tags(cell)
+        if measures or names & cell_code.names_loaded(tree):
             numbers.append(number)
-            names |= set().union(*map(hygiene.names_bound, tree.body))
+            names |= set().union(*map(cell_code.names_bound, tree.body))
     return numbers
 
 
@@ -238,21 +238,21 @@ def break_figure(cells):
 def break_bound(cells):
     """Put another bound into a finding that states an exact one."""
     for name, cell in cells.items():
-        tree = hygiene.parsed(cell.source)
-        for call in hygiene.calls(tree, "finding"):
+        tree = cell_code.parsed(cell.source)
+        for call in cell_code.calls(tree, "finding"):
             _, measured, bound, _ = call.args
             exact = isinstance(bound, (ast.Constant, ast.List, ast.Tuple, ast.Dict))
-            if exact and hygiene.names_loaded(measured):
+            if exact and cell_code.names_loaded(measured):
                 call.args[2] = ast.Constant("something else")
                 cell.source = ast.unparse(tree)
-                told = f"FindingBroken: {hygiene.id_of(call)}: measured "
+                told = f"FindingBroken: {cell_code.id_of(call)}: measured "
                 return name, (told, "expected exactly 'something else'")
     raise LookupError("no finding states an exact bound")
 
 
 def strip_outputs(cells):
     """Store a cell that prints as if it had printed nothing."""
-    name, cell = next(each for each in cells.items() if hygiene.has_compared_output(each[1]))
+    name, cell = next(each for each in cells.items() if compared.has_compared_output(each[1]))
     cell.outputs = []
     return name, ("Cell outputs differ", "Unexpected output fields from running code: {")
 
@@ -310,7 +310,7 @@ def tag_a_claim(copy):
 def measure_for_nothing(copy):
     """Time something, and state nothing about it."""
     cell = nbformat.v4.new_code_cell("import time\n\nstarted = time.perf_counter()")
-    cell.update(execution_count=1, metadata={"tags": [hygiene.IGNORED]})
+    cell.update(execution_count=1, metadata={"tags": [compared.IGNORED]})
     with lesson_of(copy) as notebook:
         notebook.cells.append(cell)
 

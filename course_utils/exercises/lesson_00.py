@@ -42,10 +42,6 @@ def countdown(n):
 
 def check_countdown(answer: Callable) -> None:
     """Draw from the answer as an epoch does, twice, and look at what comes."""
-    if not callable(answer):
-        raise Wrong(
-            'Hand over the function itself, without calling it: `check("00.countdown", countdown)`.'
-        )
     one, other = _called(answer), _called(answer)
     drawn = first(one, 15)
     right = range(5, 0, -1)

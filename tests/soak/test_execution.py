@@ -8,7 +8,7 @@ import nbformat
 import pytest
 
 from course_utils.classroom import manifest
-from course_utils.project import hygiene, notebooks
+from course_utils.project import compared, notebooks
 
 ROOT = Path(__file__).parents[2]
 STEMS = [lesson.notebook for lesson in manifest.load(ROOT).lessons]
@@ -31,6 +31,6 @@ def test_a_second_execution_stores_the_same_but_for_what_is_measured(stem, tmp_p
     old, new = (nbformat.read(p, as_version=4) for p in (path, tmp_path / path.name))
     for notebook in (old, new):
         for cell in notebook.cells:
-            if hygiene.IGNORED in notebooks.tags(cell):
+            if compared.IGNORED in notebooks.tags(cell):
                 cell.outputs = []
     assert new == old
