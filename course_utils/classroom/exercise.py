@@ -293,15 +293,14 @@ def first(elements: Iterable, count: int) -> list:
 
 def _judge(exercise: Exercise, answer: object) -> tuple[str, str]:
     """Return the status of an answer and the message."""
+    call = f'check("{exercise.id}", {exercise.solution.__name__})'
     if is_placeholder(answer):
-        call = f'check("{exercise.id}", {exercise.solution.__name__})'
         return NOT_ATTEMPTED, f"write your answer, run its cell, then call `{call}`."
-    if not callable(answer):
-        call = f'check("{exercise.id}", {exercise.solution.__name__})'
-        return WRONG, f"hand over the function itself, without calling it: `{call}`."
     where = unfinished(answer)
     if where:
         return NOT_ATTEMPTED, f"`{NAME}` is still there, {where}: put your own code in its place."
+    if not callable(answer):
+        return WRONG, f"hand over the function itself, without calling it: `{call}`."
     try:
         limited(exercise.limit, lambda: exercise.check(answer))
     except Wrong as wrong:

@@ -291,9 +291,16 @@ def test_not_attempted_names_the_line():
     )
 
 
-@pytest.mark.parametrize("answer", [right, lambda n: "____", 3, None, "____", [1]])
+@pytest.mark.parametrize("answer", [right, lambda n: "____"])
 def test_an_answer_without_it_is_attempted(answer):
     assert judged(lambda answer: None, answer)[0] == "Right"
+
+
+@pytest.mark.parametrize("answer", [3, None, "____", [1], iter(range(3))])
+def test_what_was_called_already_is_told_so(answer):
+    status, message = judged(lambda answer: None, answer)
+    assert status == "Wrong"
+    assert message.startswith("hand over the function itself, without calling it: `check(")
 
 
 def hidden(n):
