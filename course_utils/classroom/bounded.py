@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .messages import clean, shorten
+from .messages import clean, shorten, wrapped
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Bounded:
             ending = f"ended by signal {_signal_name(-self.returncode)}"
         else:
             ending = f"ended by itself, code {self.returncode}"
-        return "\n".join(filter(None, [ending, shorten(self.output)]))
+        return "\n".join(filter(None, [ending, wrapped(shorten(self.output))]))
 
     __str__ = __repr__
 

@@ -20,8 +20,8 @@ NOT_DELIVERED = "made, but not delivered"
 
 
 @dataclass(frozen=True)
-class lost:
-    """An element that was made, but never arrived, such as `lost(2)`."""
+class undelivered:
+    """An element that was made, but never arrived, such as `undelivered(2)`."""
 
     value: Any
 
@@ -34,7 +34,7 @@ class Batch(tuple):
 class Elements:
     """The elements that arrived, row by row, such as one row for each epoch.
 
-        Elements({"epoch 1": [0, 1, lost(2)], "epoch 2": [3, 4], "epoch 3": []})
+        Elements({"epoch 1": [0, 1, undelivered(2)], "epoch 2": [3, 4], "epoch 3": []})
         Elements({"batch(4)": [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]})
 
     rows: labels of at most 32 characters, each with its elements: in any iterable that keeps an
@@ -104,7 +104,7 @@ def in_text(element: Any) -> str:
     """Return what stands in an element's box."""
     if element is ...:
         return "…"
-    return str(element.value if isinstance(element, lost) else element)
+    return str(element.value if isinstance(element, undelivered) else element)
 
 
 def _shortened(row: tuple[Any, ...], places: int) -> tuple[Any, ...]:
@@ -153,7 +153,7 @@ def _in_words(row: tuple[Any, ...], places: int) -> str:
 
 def _arrived(unit: Any) -> bool:
     """Tell whether an element, or any of a batch, was delivered."""
-    return not all(isinstance(each, lost) for each in _each((unit,)))
+    return not all(isinstance(each, undelivered) for each in _each((unit,)))
 
 
 def _counted(units: tuple[Any, ...]) -> str:
@@ -173,10 +173,12 @@ def _counted(units: tuple[Any, ...]) -> str:
 def _listed(unit: Any) -> str:
     if not isinstance(unit, Batch):
         return in_text(unit)
-    # Among what was delivered stands a batch that lost some of its elements, too.
+    # Among what was delivered stands a batch that is short of some of its elements, too.
     some = _arrived(unit)
     words = [
-        f"{in_text(each)} ({NOT_DELIVERED})" if some and isinstance(each, lost) else in_text(each)
+        f"{in_text(each)} ({NOT_DELIVERED})"
+        if some and isinstance(each, undelivered)
+        else in_text(each)
         for each in unit
     ]
     return f"[{', '.join(words)}]"
@@ -185,7 +187,7 @@ def _listed(unit: Any) -> str:
 def _in_brief(unit: Any) -> str:
     if isinstance(unit, Batch):
         return f"[{' '.join(map(_in_brief, unit))}]"
-    return f"({in_text(unit)})" if isinstance(unit, lost) else in_text(unit)
+    return f"({in_text(unit)})" if isinstance(unit, undelivered) else in_text(unit)
 
 
 def _label(label: Any) -> str:
@@ -232,14 +234,14 @@ def _unit(label: str, unit: Any) -> Any:
 
 
 def _element(label: str, element: Any) -> Any:
-    if isinstance(element, lost):
+    if isinstance(element, undelivered):
         value = _plain(element.value)
-        if isinstance(value, (list, Batch, lost)):
+        if isinstance(value, (list, Batch, undelivered)):
             raise TypeError(
-                f"The row {label!r} holds {_short(element)}. lost() takes one element; of a batch "
-                "that was not delivered each is lost: [lost(8), lost(9)]."
+                f"The row {label!r} holds {_short(element)}. undelivered() takes one element; of a "
+                "batch that was not delivered each is marked: [undelivered(8), undelivered(9)]."
             )
-        return lost(_element(label, value))
+        return undelivered(_element(label, value))
     if isinstance(element, bytes):
         element = element.decode("utf-8", errors="replace")
     if isinstance(element, (list, Batch)):

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from course_utils.measuring.elements import NOT_DELIVERED, Batch, in_text, lost
+from course_utils.measuring.elements import NOT_DELIVERED, Batch, in_text, undelivered
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +44,9 @@ def draw(elements: Elements) -> Figure:
         left = MARGIN + max(_width(line, LARGEST) for each in labels for line in each)
         left += BESIDE_LABEL
         box, size = _box_and_text(list(rows.values()), WIDTH - MARGIN - left)
-        some_lost = any(isinstance(each, lost) for row in rows.values() for each in _flat(row))
+        some_lost = any(
+            isinstance(each, undelivered) for row in rows.values() for each in _flat(row)
+        )
         height = ROW * (len(rows) + 0.8 * some_lost) + 2 * EDGE
         figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=96, facecolor=PAPER)
         axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
@@ -60,7 +62,7 @@ def draw(elements: Elements) -> Figure:
                 _write(axes, left, middle, "nothing", LARGEST, QUIET)
         if some_lost:
             middle = EDGE + ROW * (len(rows) + 0.4)
-            _draw_box(axes, left, middle, (13.0, 13.0), lost(""), size)
+            _draw_box(axes, left, middle, (13.0, 13.0), undelivered(""), size)
             _write(axes, left + 19, middle, NOT_DELIVERED, 9, QUIET)
     return figure
 
@@ -91,7 +93,7 @@ def _draw_box(axes: Axes, left: float, middle: float, sides: tuple, element: Any
     from matplotlib.patches import Rectangle
 
     width, height = sides
-    missing = isinstance(element, lost)
+    missing = isinstance(element, undelivered)
     top = middle - height / 2
     axes.add_patch(Rectangle((left, top), width, height, **(LOST if missing else DELIVERED)))
     text = in_text(element)

@@ -222,16 +222,22 @@ class Race:
         return [
             "pipeline",
             f"{self.unit}/s",
-            f"CPU ms per {singular(self.unit)}",
+            f"CPU {self._cpu_unit()[1]} per {singular(self.unit)}",
             "time (control = 1)",
         ]
 
+    def _cpu_unit(self) -> tuple[int, str]:
+        """The factor that milliseconds need for the table, and its unit: µs where all are short."""
+        most = max(self.median(name, lambda run: run.cpu_ms_per_item) for name in self.names)
+        return (1, "ms") if most >= 1 else (1000, "µs")
+
     def _rows(self) -> list[list[str]]:
+        times, _ = self._cpu_unit()
         return [
             [
                 name,
                 self._speed(name),
-                f"{self.median(name, lambda run: run.cpu_ms_per_item):.3g}",
+                three_digits(self.median(name, lambda run: run.cpu_ms_per_item) * times),
                 self.time_words(name),
             ]
             for name in self.names

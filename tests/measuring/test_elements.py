@@ -13,10 +13,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from course_utils.classroom import figures
-from course_utils.measuring.elements import Elements, lost
+from course_utils.measuring.elements import Elements, undelivered
 
 ROOT = Path(__file__).parents[2]
-EPOCHS = {"epoch 1": [0, 1, lost(2)], "epoch 2": [3, 4], "epoch 3": []}
+EPOCHS = {"epoch 1": [0, 1, undelivered(2)], "epoch 2": [3, 4], "epoch 3": []}
 BATCHES = {"batch(4)": [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]}
 
 
@@ -40,7 +40,7 @@ def batches(count, size, start=0):
 
 def test_rows_show_themselves_in_a_terminal():
     assert repr(Elements(EPOCHS)) == "epoch 1  0 1 (2)\nepoch 2  3 4\nepoch 3  nothing"
-    rows = BATCHES | {"dropped": [[0, 1], [lost(2)]]}
+    rows = BATCHES | {"dropped": [[0, 1], [undelivered(2)]]}
     assert repr(Elements(rows)) == "batch(4)  [0 1 2 3] [4 5 6 7] [8 9]\ndropped   [0 1] [(2)]"
 
 
@@ -55,8 +55,8 @@ def test_every_row_is_described():
 
 def test_batches_are_described_with_their_sizes():
     rows = BATCHES | {
-        "drop_remainder": [[0, 1, 2, 3], [lost(4), lost(5)]],
-        "torn": [[0, lost(1)], 2],
+        "drop_remainder": [[0, 1, 2, 3], [undelivered(4), undelivered(5)]],
+        "torn": [[0, undelivered(1)], 2],
         "one": [["a"]],
     }
     assert Elements(rows).describe().splitlines() == [
@@ -86,7 +86,10 @@ def test_the_words_are_enough_for_a_figure():
                           "[66 67 68 69 … 96 97 98]"),
         (batches(640, 32), "[0 1 … 30 31] [32 33 … 62 63] … "
                            "[576 577 … 606 607] [608 609 … 638 639]"),
-        ([*range(40), lost(40)], "0 1 2 3 4 5 6 7 8 9 10 11 … 30 31 32 33 34 35 36 37 38 39 (40)"),
+        (
+            [*range(40), undelivered(40)],
+            "0 1 2 3 4 5 6 7 8 9 10 11 … 30 31 32 33 34 35 36 37 38 39 (40)",
+        ),
         (["1234567"] * 30, " ".join(["1234567"] * 7 + ["…"] + ["1234567"] * 6)),
     ],
 )  # fmt: skip
@@ -129,8 +132,8 @@ def test_what_is_left_out_is_more_than_the_gap_takes(count, size, label, start):
         ([np.arange(2), np.array([2])], ((0, 1), (2,))),
         (np.arange(4).reshape(2, 2), ((0, 1), (2, 3))),
         ([Tensor(np.int32(0)), Tensor(b"caf\xc3\xa9"), Tensor(np.arange(2))], (0, "café", (0, 1))),
-        ([lost(Tensor(np.int32(3))), lost(b"a"), [lost(np.int8(1))]],
-         (lost(3), lost("a"), (lost(1),))),
+        ([undelivered(Tensor(np.int32(3))), undelivered(b"a"), [undelivered(np.int8(1))]],
+         (undelivered(3), undelivered("a"), (undelivered(1),))),
         ([np.str_("a"), np.bytes_(b"b"), ["c", Tensor(b"d")]], ("a", "b", ("c", "d"))),
         ([-1, 9999999], (-1, 9999999)),
     ],
@@ -181,9 +184,9 @@ def test_rows_can_be_taken_over():
         ({"a": [True]}, TypeError, "holds True, of type bool"),
         ({"a": [(1, 2)]}, TypeError, "holds (1, 2), of type tuple"),
         ({"a": [[None]]}, TypeError, "holds None, of type NoneType"),
-        ({"a": [lost([1])]}, TypeError, "lost() takes one element; of a batch"),
-        ({"a": [lost(lost(1))]}, TypeError, "lost() takes one element"),
-        ({"a": [lost(0.5)]}, TypeError, "holds 0.5, of type float"),
+        ({"a": [undelivered([1])]}, TypeError, "undelivered() takes one element; of a batch"),
+        ({"a": [undelivered(undelivered(1))]}, TypeError, "undelivered() takes one element"),
+        ({"a": [undelivered(0.5)]}, TypeError, "holds 0.5, of type float"),
         ({"a": ["12345678"]}, ValueError, "holds '12345678', and a box has room for 1 to 7"),
         ({"a": [-1234567]}, ValueError, "holds -1234567, and a box has room"),
         ({"a": [""]}, ValueError, "holds '', and a box has room"),
@@ -200,19 +203,20 @@ def test_what_cannot_be_drawn_is_refused(rows, error, words):
 CASES = {
     "1": {"numbers": range(5)},
     "3": EPOCHS,
-    "12": {f"epoch {n + 1}": [*range(n), lost(n)] for n in range(12)},
-    "remainder": BATCHES | {"dropped": [[0, 1, 2, 3], [4, 5, 6, 7], [lost(8), lost(9)]]},
+    "12": {f"epoch {n + 1}": [*range(n), undelivered(n)] for n in range(12)},
+    "remainder": BATCHES
+    | {"dropped": [[0, 1, 2, 3], [4, 5, 6, 7], [undelivered(8), undelivered(9)]]},
     "24": {"numbers": range(24), "batches": batches(24, 4, start=24)},
     "many": {"batch(32)": batches(1000, 32), "batch(1)": batches(40, 1), "all": range(1000)},
     "long labels": {
         "a generator and its 28 signs": range(24),
         "batch(4, drop_remainder=True)": batches(24, 4, start=1000),
         "a row's label of 32 characters..": [[n] for n in range(24)],
-        "W" * 32: [lost(n) for n in range(24)],
+        "W" * 32: [undelivered(n) for n in range(24)],
     },
     "long elements": {"strings": ["start", "a_word7", "x"], "many": ["9999999"] * 30},
     "wide letters": {"W" * 32: ["W" * 7] * 30, "Mm": [["M" * 7] * 30] * 3},
-    "signs": {"$a_1$ & <b>": ["$x$", "<&>", "gjpq", lost("Ég")], "…": []},
+    "signs": {"$a_1$ & <b>": ["$x$", "<&>", "gjpq", undelivered("Ég")], "…": []},
     "nothing": {"epoch 1": []},
 }
 
@@ -306,9 +310,11 @@ def test_the_legend_is_there_only_where_something_was_lost():
     def texts(rows):
         return [text.get_text() for text in Elements(rows).figure().axes[0].texts]
 
-    assert "made, but not delivered" in texts({"a": [0, [1, lost(2)]]})
+    assert "made, but not delivered" in texts({"a": [0, [1, undelivered(2)]]})
     assert "made, but not delivered" not in texts({"a": [0, [1, 2]]})
-    high, low = (Elements(rows).figure().get_figheight() for rows in ({"a": [lost(0)]}, {"a": [0]}))
+    high, low = (
+        Elements(rows).figure().get_figheight() for rows in ({"a": [undelivered(0)]}, {"a": [0]})
+    )
     assert high > low
 
 
@@ -342,10 +348,10 @@ def test_drawing_warns_of_nothing(elements, recwarn):
 IN_A_PROCESS = """
 import hashlib
 from course_utils.classroom import figures
-from course_utils.measuring.elements import Elements, lost
+from course_utils.measuring.elements import Elements, undelivered
 figures.style()
 for rows in (
-    {"epoch 1": [0, 1, lost(2)], "epoch 2": [3, 4], "epoch 3": []},
+    {"epoch 1": [0, 1, undelivered(2)], "epoch 2": [3, 4], "epoch 3": []},
     {"batch(4)": [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]], "numbers": range(100)},
 ):
     shown = Elements(rows)
@@ -374,10 +380,14 @@ def test_two_processes_draw_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     "other",
     [
-        {"epoch 1": [0, 1, lost(2)], "epoch 2": [3, 4], "еpoch 3": []},  # a Cyrillic letter
-        {"epoch 1": [0, 1, lost(2)], "epoch 2": [3, 5], "epoch 3": []},
+        {
+            "epoch 1": [0, 1, undelivered(2)],
+            "epoch 2": [3, 4],
+            "еpoch 3": [],
+        },  # a Cyrillic letter
+        {"epoch 1": [0, 1, undelivered(2)], "epoch 2": [3, 5], "epoch 3": []},
         {"epoch 1": [0, 1, 2], "epoch 2": [3, 4], "epoch 3": []},
-        {"epoch 1": [0, 1, lost(2)], "epoch 2": [[3, 4]], "epoch 3": []},
+        {"epoch 1": [0, 1, undelivered(2)], "epoch 2": [[3, 4]], "epoch 3": []},
     ],
 )
 def test_what_is_changed_changes_the_bytes(other):
@@ -391,8 +401,8 @@ def test_what_is_changed_changes_the_bytes(other):
 def test_nothing_heavy_is_imported_before_the_first_drawing(python):
     shown = python(
         "import sys\n"
-        "from course_utils.measuring.elements import Elements, lost\n"
-        "shown = Elements({'a': [0, [1, lost(2)]]})\n"
+        "from course_utils.measuring.elements import Elements, undelivered\n"
+        "shown = Elements({'a': [0, [1, undelivered(2)]]})\n"
         "print(shown)\n"
         "shown.describe()\n"
         "print([name for name in ('matplotlib', 'numpy', 'tensorflow') if name in sys.modules])"
