@@ -7,9 +7,11 @@ import gc
 import io
 import itertools
 import os
+import re
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable
+from numbers import Integral
 from pathlib import Path
 
 import tensorflow as tf
@@ -19,28 +21,32 @@ from course_utils.classroom.exercise import Exercise, Mistake, Wrong, first
 # ------------------------------------------------------------------------------------ 01.pairs
 
 GIVEN_A_GENERATOR = (
-    "from_generator was given a generator, the result of a call. It must be given the function, "
-    "to call it once an epoch: write its name without the parentheses."
+    "from_generator was given a generator, the result of a call. It must be given the function,"
+    " to call it once an epoch: write its name without the parentheses."
 )
 PAIRS_ONCE = (
-    "The second epoch is empty. Every call of what you gave to from_generator hands over the same "
-    "generator, and that one is used up: make the generator inside."
+    "The second epoch is empty. Every call of what you gave to from_generator hands over the "
+    "same generator, and that one is used up: make the generator inside."
 )
 PAIRS_IN_A_LIST = (
     "TensorFlow found one tensor where the signature promises two. A list counts as a single "
     "tensor: yield a tuple, `yield number, root`."
 )
 ROOTS_CUT_OFF = (
-    "The root of 2 arrives as 1: the signature says int32 for it, and TensorFlow cuts off the rest "
-    "without a word. Roots need tf.float32."
+    "The root of 2 arrives as 1: the signature says int32 for it, and TensorFlow cuts off the "
+    "rest without a word. Roots need tf.float32."
 )
 SHAPE_OF_ONE = (
     "The signature says shape (1,), a vector that holds one number. A number by itself has the "
     "shape ()."
 )
-FROM_ONE = (
-    "make_pairs(4) begins with 1 and should begin with 0: the numbers are 0, 1, 2, 3, as "
-    "`range(n)` gives them."
+WANTS_N = (
+    "TensorFlow calls what you give it without arguments, and your function wants one. Define "
+    "it inside of make_pairs, without arguments: there it knows n."
+)
+ONE_BY_ONE = (
+    "TensorFlow was given a number by itself where the signature promises two. One `yield` "
+    "gives one element: yield both at once, `yield number, root`."
 )
 NOT_A_DATASET = (
     "make_pairs(4) gave back a function. Give that function to tf.data.Dataset.from_generator, "
@@ -68,8 +74,6 @@ def check_pairs(answer: Callable) -> None:
         drawn = _drawn_pairs(dataset, 4)
         if epoch == "second" and not drawn:
             raise Wrong(PAIRS_ONCE)
-        if [number for number, _ in drawn] == [1, 2, 3, 4]:
-            raise Wrong(FROM_ONE)
         _compare_pairs(drawn, 4, epoch)
     # Another length, since an answer may have been made for 4 alone.
     _compare_pairs(_drawn_pairs(_pairs(answer, 7), 7), 7, "first")
@@ -103,8 +107,13 @@ def _drawn_pairs(dataset: tf.data.Dataset, n: int) -> list[tuple[int, float]]:
     try:
         return [(int(number), float(root)) for number, root in first(dataset, n + 3)]
     except tf.errors.InvalidArgumentError as error:
-        if "the yielded element was [" in str(error):
+        told = str(error)
+        if "the yielded element was [" in told:
             raise Wrong(PAIRS_IN_A_LIST) from None
+        if re.search(r"the yielded element was [\d.]+\.$", told, re.MULTILINE):
+            raise Wrong(ONE_BY_ONE) from None
+        if "missing 1 required positional argument" in told:
+            raise Wrong(WANTS_N) from None
         raise
 
 
@@ -168,10 +177,20 @@ def _says_shape_of_one(n):
     return tf.data.Dataset.from_generator(pairs, output_signature=signature)
 
 
-def _counts_from_one(n):
-    def pairs():
-        for number in range(1, n + 1):
+def _wants_n(n):
+    def pairs(n):
+        for number in range(n):
             yield number, number**0.5
+
+    signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32))
+    return tf.data.Dataset.from_generator(pairs, output_signature=signature)
+
+
+def _yields_twice(n):
+    def pairs():
+        for number in range(n):
+            yield number
+            yield number**0.5
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32))
     return tf.data.Dataset.from_generator(pairs, output_signature=signature)
@@ -188,16 +207,22 @@ def _returns_the_function(n):
 # --------------------------------------------------------------------------------- 01.one_epoch
 
 BEGINS_AGAIN = (
-    "The rest begins with element 0 again. Each `for` over the dataset is a new epoch: make one "
-    "iterator with `iter(dataset)`, and take both parts from it."
+    "The rest begins with the first element again. Each `for` over the dataset is a new epoch: "
+    "make one iterator with `iter(dataset)`, and take both parts from it."
 )
 TWO_EPOCHS = (
     "The numbers are right, but the generator was started twice, and made the first elements "
     "twice. Make one iterator with `iter(dataset)`, and take both parts from it."
 )
 DRAWN_AND_DROPPED = (
-    "Element 3 is in neither part. The loop had drawn it already when it found that it had enough: "
-    "look whether there are enough before you ask for the next one."
+    "One element, the first of the rest, is in neither part. The loop had drawn it already when"
+    " it found that it had enough: look whether there are enough before you ask for the next "
+    "one."
+)
+TENSORS = "The parts hold tensors, and should hold numbers: `int(element)` makes one of a tensor."
+PAST_THE_END = (
+    "next() was called where nothing was left, and raised StopIteration. For the rest, a `for` "
+    "over the iterator ends by itself."
 )
 NO_REST = (
     "The rest is empty. After the first part the iterator still holds the others: go on with "
@@ -216,50 +241,53 @@ def split(dataset, n):
 def check_split(answer: Callable) -> None:
     """Split two datasets, and count how often their generators were started."""
     for n, count in ((3, 8), (2, 5)):
+        values = [(7 * place + 3) % 11 for place in range(count)]  # in no order: 3, 10, 6, 2, ...
+        right = values[:n], values[n:]
         started = []
-        made = _counted(count, started)
-        head, rest = _two_lists(answer(made, n), count)
-        if head + rest == [*range(n), *range(count)]:
+        try:
+            head, rest = _two_lists(answer(_noting_starts(values, started), n))
+        except StopIteration:
+            raise Wrong(PAST_THE_END) from None
+        if head + rest == [*values[:n], *values]:
             raise Wrong(BEGINS_AGAIN)
-        if head == list(range(n)) and rest == list(range(n + 1, count)):
-            raise Wrong(DRAWN_AND_DROPPED.replace("3", str(n), 1))
-        if head == list(range(n)) and not rest:
+        if (head, rest) == (values[:n], values[n + 1 :]):
+            raise Wrong(DRAWN_AND_DROPPED)
+        if (head, rest) == (values[:n], []):
             raise Wrong(NO_REST)
-        if (head, rest) != (list(range(n)), list(range(n, count))):
+        if (head, rest) != right:
             raise Wrong(
-                f"Of a dataset of 0 to {count - 1}, split(dataset, {n}) should return "
-                f"{list(range(n))} and {list(range(n, count))}. Yours returns {head} and {rest}."
+                f"Of a dataset of {', '.join(map(str, values))}, split(dataset, {n}) should return "
+                f"{right[0]} and {right[1]}. Yours returns {head} and {rest}."
             )
         if len(started) > 1:
             raise Wrong(TWO_EPOCHS)
 
 
-def _counted(count: int, started: list) -> tf.data.Dataset:
-    """A dataset of 0 to count - 1 whose generator notes each start."""
+def _noting_starts(values: list[int], started: list) -> tf.data.Dataset:
+    """A dataset of some values whose generator notes each start."""
 
     def numbers():
-        started.append(count)
-        yield from range(count)
+        started.append(len(values))
+        yield from values
 
     signature = tf.TensorSpec((), tf.int32)
     return tf.data.Dataset.from_generator(numbers, output_signature=signature)
 
 
-def _two_lists(result: object, count: int) -> tuple[list[int], list[int]]:
+def _two_lists(result: object) -> tuple[list, list]:
     if not (isinstance(result, (tuple, list)) and len(result) == 2):
         raise Wrong(
             f"split(dataset, n) gave back {_kind(result)}. It should return two lists: "
             "`return head, rest`."
         )
-    parts = []
     for name, part in zip(("first part", "rest"), result, strict=True):
-        if not isinstance(part, Iterable):
+        if not isinstance(part, (list, tuple)):
             raise Wrong(f"The {name} is {_kind(part)}, and should be a list of ints.")
-        try:
-            parts.append([int(each) for each in first(part, count + 3)])
-        except (TypeError, ValueError):
-            raise Wrong(f"The {name} holds something else than ints.") from None
-    return parts[0], parts[1]
+        if any(tf.is_tensor(each) for each in part):
+            raise Wrong(TENSORS)
+        if not all(isinstance(each, Integral) for each in part):
+            raise Wrong(f"The {name} holds something else than ints.")
+    return list(result[0]), list(result[1])
 
 
 def _two_loops(dataset, n):
@@ -289,6 +317,21 @@ def _draws_one_too_many(dataset, n):
     return head, rest
 
 
+def _keeps_tensors(dataset, n):
+    iterator = iter(dataset)
+    head = [next(iterator) for _ in range(n)]
+    return head, list(iterator)
+
+
+def _runs_past_the_end(dataset, n):
+    iterator = iter(dataset)
+    head = [int(next(iterator)) for _ in range(n)]
+    rest = []
+    while True:
+        rest.append(int(next(iterator)))
+    return head, rest
+
+
 def _forgets_the_rest(dataset, n):
     iterator = iter(dataset)
     head = [int(next(iterator)) for _ in range(n)]
@@ -298,32 +341,37 @@ def _forgets_the_rest(dataset, n):
 # ---------------------------------------------------------------------------------- 01.readings
 
 READINGS_A_LIST = (
-    "readings(path) gave back a list, so the whole file was read before the first number is used. "
-    "Loop over the file and `yield` each number."
+    "readings(path) gave back a list, so the whole file was read before the first number is "
+    "used. Loop over the file and `yield` each number."
 )
 NOT_LAZY = (
     "The first number came only after the whole file had been read. A file can be looped over, "
     "line by line: `for line in file:`."
 )
 CLOSED_AT_THE_END_ONLY = (
-    "An epoch that is left early leaves the file open: what stands after the loop then never runs. "
-    "Open the file with `with open(path) as file:`, which closes it on every way out."
+    "Nothing in your code closes the file of an epoch that is left early: what stands after the"
+    " loop never runs. Python does it, sooner or later. Open the file with `with open(path) as "
+    "file:`, which closes it on every way out."
 )
 NEVER_CLOSED = (
-    "The file is never closed, not even at the end. Open it with `with open(path) as file:`, "
-    "which closes it on every way out."
+    "Nothing in your code closes a file that was read to its end: Python does it, sooner or "
+    "later. Open it with `with open(path) as file:`, which closes it on every way out."
 )
 TEXT = (
-    "The first element is the text '1.5\\n', and should be the number 1.5: float(line) makes one "
-    "of it, the end of the line included."
+    "The first element is the text '1.5\\n', and should be the number 1.5: float(line) makes "
+    "one of it, the end of the line included."
 )
 CLOSED_TOO_EARLY = (
-    "The file was closed before its first line was read: `return` leaves the `with` at once, and "
-    "the lines are asked for later. Loop inside the `with`, and `yield` there."
+    "The file was closed before its first line was read: `return` leaves the `with` at once, "
+    "and the lines are asked for later. Loop inside the `with`, and `yield` there."
+)
+GIVES_A_DATASET = (
+    "readings(path) gave back a dataset. Only the generator is wanted here: a function with "
+    "`yield` in it, which yields numbers."
 )
 READINGS_PRINTED = (
-    "readings(path) gave back None. A number that is printed can't be used by anyone: put `yield` "
-    "in place of `print`."
+    "readings(path) gave back None. A number that is printed can't be used by anyone: put "
+    "`yield` in place of `print`."
 )
 
 
@@ -372,8 +420,15 @@ def _opened(answer: Callable, path: Path) -> Iterable:
         result = answer(os.fspath(path))
     if isinstance(result, (list, tuple)):
         raise Wrong(READINGS_A_LIST)
+    if isinstance(result, tf.data.Dataset):
+        raise Wrong(GIVES_A_DATASET)
     if result is None:
         raise Wrong(READINGS_PRINTED)
+    if callable(result) and not isinstance(result, Iterable):
+        raise Wrong(
+            "readings(path) gave back a function, and nobody calls it. Put the `yield` into "
+            "readings itself."
+        )
     if not isinstance(result, Iterable):
         raise Wrong(f"readings(path) gave back {_kind(result)}, which can't be iterated.")
     return result
@@ -443,6 +498,15 @@ def _leaves_the_with(path):
         return (float(line) for line in file)
 
 
+def _makes_a_dataset(path):
+    def numbers():
+        with open(path) as file:
+            for line in file:
+                yield float(line)
+
+    return tf.data.Dataset.from_generator(numbers, output_signature=tf.TensorSpec((), tf.float32))
+
+
 def _prints(path):
     with open(path) as file:
         for line in file:
@@ -452,13 +516,13 @@ def _prints(path):
 # -------------------------------------------------------------------------------- 01.known_length
 
 UNKNOWN = (
-    "The batches are right, but their number is unknown: len() raises, because TensorFlow can't "
-    "look into a generator, and take() changes nothing about that. Promise the number with "
+    "The batches are right, but their number is unknown: len() raises, because TensorFlow can't"
+    " look into a generator, and take() changes nothing about that. Promise the number with "
     "assert_cardinality."
 )
 TOOK_NUMBERS = (
-    "take(3) came before batch(4), so it took 3 numbers, and they make a single batch. Make the "
-    "batches first, then take 3 of them."
+    "take(3) came before batch(4), so it took 3 numbers, and they make a single batch. Make the"
+    " batches first, then take 3 of them."
 )
 PROMISED_NUMBERS = (
     "The length says 12, the count of the numbers, but there are 3 elements: after batch(4) an "
@@ -468,9 +532,13 @@ ENDLESS = (
     "After 3 batches a fourth one comes, and TensorFlow raises FailedPreconditionError: "
     "assert_cardinality promises a length, it doesn't cut. Cut with take."
 )
+DRAWN_EARLY = (
+    "The batches were made while the dataset was built, and all lie in memory. Chain the steps "
+    "instead: a dataset makes its batches when they are asked for."
+)
 A_LIST_OF_BATCHES = (
-    "epoch_of gave back a list of batches. They are all in memory, and nothing can be done to them "
-    "as a dataset: return a dataset."
+    "epoch_of gave back a list of batches. They are all in memory, and nothing can be done to "
+    "them as a dataset: return a dataset."
 )
 NO_BATCHES = (
     "The elements are single numbers, of shape (). Put them together with batch(batch_size) first."
@@ -483,14 +551,20 @@ def epoch_of(numbers, batch_size, steps):
     return batches.apply(tf.data.experimental.assert_cardinality(steps))
 
 
+FIRST = 100  # the first number that it is given: not those that range would give
+
+
 def check_epoch_of(answer: Callable) -> None:
     """Ask for two sizes; look at the length that is promised, then at what comes."""
     for batch_size, steps in ((4, 3), (5, 2)):
-        dataset = answer(_endless(), batch_size, steps)
+        drawn_early = []
+        dataset = answer(_endless(drawn_early), batch_size, steps)
         if isinstance(dataset, list):
             raise Wrong(A_LIST_OF_BATCHES)
         if not isinstance(dataset, tf.data.Dataset):
             raise Wrong(_no_dataset("epoch_of", dataset))
+        if drawn_early:
+            raise Wrong(DRAWN_EARLY)
         length = int(dataset.cardinality())
         drawn, kept = _until_broken(dataset, steps + 2)
         _judge_batches(drawn, length, kept, batch_size, steps)
@@ -511,9 +585,12 @@ def _judge_batches(drawn: list, length: int, kept: bool, batch_size: int, steps:
     if any(batch.shape.rank == 0 for batch in drawn):
         raise Wrong(NO_BATCHES)
     batches = [batch.numpy().tolist() for batch in drawn]
-    right = [list(range(k * batch_size, (k + 1) * batch_size)) for k in range(steps)]
+    right = [
+        list(range(first, first + batch_size))
+        for first in range(FIRST, FIRST + steps * batch_size, batch_size)
+    ]
     if (batch_size, steps) == (4, 3):
-        if batches == [[0, 1, 2]]:
+        if batches == [[FIRST, FIRST + 1, FIRST + 2]]:
             raise Wrong(TOOK_NUMBERS)
         if batches == right and length == 12:
             raise Wrong(PROMISED_NUMBERS)
@@ -534,10 +611,15 @@ def _batches(batches: list) -> str:
     return ", ".join(map(str, batches))
 
 
-def _endless() -> tf.data.Dataset:
-    return tf.data.Dataset.from_generator(
-        itertools.count, output_signature=tf.TensorSpec((), tf.int32)
-    )
+def _endless(drawn: list) -> tf.data.Dataset:
+    """The numbers from 100 on; notes each one that it makes."""
+
+    def numbers():
+        for number in itertools.count(FIRST):
+            drawn.append(number)
+            yield number
+
+    return tf.data.Dataset.from_generator(numbers, output_signature=tf.TensorSpec((), tf.int32))
 
 
 def _promises_nothing(numbers, batch_size, steps):
@@ -561,6 +643,11 @@ def _promises_without_a_cut(numbers, batch_size, steps):
 
 def _lists_the_batches(numbers, batch_size, steps):
     return list(numbers.batch(batch_size).take(steps))
+
+
+def _collects_first(numbers, batch_size, steps):
+    batches = list(numbers.batch(batch_size).take(steps))
+    return tf.data.Dataset.from_tensor_slices(batches)
 
 
 def _never_batches(numbers, batch_size, steps):
@@ -614,12 +701,12 @@ EXERCISES = (
             Mistake(_yields_lists, PAIRS_IN_A_LIST),
             Mistake(_says_int_for_both, ROOTS_CUT_OFF),
             Mistake(_says_shape_of_one, SHAPE_OF_ONE),
-            Mistake(_counts_from_one, FROM_ONE),
+            Mistake(_wants_n, WANTS_N),
+            Mistake(_yields_twice, ONE_BY_ONE),
             Mistake(_returns_the_function, NOT_A_DATASET),
         ),
         right=(
-            "the function inside remembers n, so it needs no argument when TensorFlow calls it, "
-            "once for each epoch."
+            "each epoch gets a fresh generator, and each part arrives with the type that it needs."
         ),
     ),
     Exercise(
@@ -642,6 +729,8 @@ EXERCISES = (
             Mistake(_two_loops, BEGINS_AGAIN),
             Mistake(_takes_and_skips, TWO_EPOCHS),
             Mistake(_draws_one_too_many, DRAWN_AND_DROPPED),
+            Mistake(_keeps_tensors, TENSORS),
+            Mistake(_runs_past_the_end, PAST_THE_END),
             Mistake(_forgets_the_rest, NO_REST),
         ),
         right=(
@@ -669,11 +758,12 @@ EXERCISES = (
             Mistake(_returns_a_list, READINGS_A_LIST),
             Mistake(_leaves_the_with, CLOSED_TOO_EARLY),
             Mistake(_yields_text, TEXT),
+            Mistake(_makes_a_dataset, GIVES_A_DATASET),
             Mistake(_prints, READINGS_PRINTED),
         ),
         right=(
-            "a line was read when its number was asked for, and the file was closed at the break: "
-            "leaving a generator runs the end of its `with`."
+            "each line was read when its number was asked for, and your code closed the file both "
+            "ways: at the end, and when the epoch was left."
         ),
     ),
     Exercise(
@@ -697,11 +787,12 @@ EXERCISES = (
             Mistake(_promises_numbers, PROMISED_NUMBERS),
             Mistake(_promises_without_a_cut, ENDLESS),
             Mistake(_lists_the_batches, A_LIST_OF_BATCHES),
+            Mistake(_collects_first, DRAWN_EARLY),
             Mistake(_never_batches, NO_BATCHES),
         ),
         right=(
-            "the order is what counts: batch, cut, promise. Whoever asks for the length now gets "
-            "it, `fit` and its progress bar included."
+            "whoever asks for the length now gets it, and every epoch keeps it: `steps` batches, "
+            "none of them short."
         ),
     ),
 )

@@ -60,9 +60,10 @@ class OneEpochRight:
         iterator = dataset.as_numpy_iterator()
         return list(itertools.islice(iterator, n)), list(iterator)
 
-    def tensors(dataset, n):
+    def tuples(dataset, n):
         iterator = iter(dataset)
-        return [next(iterator) for _ in range(n)], list(iterator)
+        head = tuple(next(iterator).numpy() for _ in range(n))
+        return [head, tuple(number.numpy() for number in iterator)]
 
 
 class ReadingsRight:
@@ -145,6 +146,43 @@ def raises_in_the_generator(n):
     return tf.data.Dataset.from_generator(pairs, output_signature=PAIR)
 
 
+def from_one(n):
+    return tf.data.Dataset.from_generator(
+        lambda: ((k, k**0.5) for k in range(1, n + 1)), output_signature=PAIR
+    )
+
+
+def iterators(dataset, n):
+    iterator = iter(dataset)
+    return [int(next(iterator)) for _ in range(n)], iterator
+
+
+def by_value(dataset, n):
+    every = [int(number) for number in dataset]
+    return [x for x in every if x < n], [x for x in every if x >= n]
+
+
+def datasets(dataset, n):
+    return dataset.take(n), dataset.skip(n)
+
+
+def closed_only_when_left(path):
+    file = open(path)  # noqa: SIM115
+    try:
+        for line in file:
+            yield float(line)
+    except GeneratorExit:
+        file.close()
+        raise
+
+
+def a_function(path):
+    def numbers():
+        yield 1.5
+
+    return numbers
+
+
 def head_only(dataset, n):
     return [int(number) for number in dataset.take(n)]
 
@@ -190,7 +228,13 @@ def whole_text_at_once(path):
         ("01.pairs", lambda n: None, "gave back None, not a dataset. Is `return` missing?"),
         ("01.pairs", lambda n: [(0, 0.0)], "gave back a list, not a dataset."),
         ("01.one_epoch", head_only, "gave back a list. It should return two lists"),
-        ("01.one_epoch", swapped, "Yours returns [3, 4, 5, 6, 7] and [0, 1, 2]."),
+        ("01.pairs", from_one, "should give (0, 0), (1, 1), (2, 1.41), (3, 1.73). In its first"),
+        ("01.one_epoch", swapped, "Yours returns [2, 9, 5, 1, 8] and [3, 10, 6]."),
+        ("01.one_epoch", iterators, "The rest is an OwnedIterator, and should be a list of ints."),
+        ("01.one_epoch", by_value, "should return [3, 10, 6] and [2, 9, 5, 1, 8]. Yours returns"),
+        ("01.one_epoch", datasets, "The first part is a _TakeDataset, and should be a list of"),
+        ("01.readings", closed_only_when_left, "closes a file that was read to its end"),
+        ("01.readings", a_function, "gave back a function, and nobody calls it."),
         ("01.one_epoch", texts, "The first part holds something else than ints."),
         ("01.one_epoch", numbers_not_lists, "The first part is an int, and should be a list"),
         ("01.one_epoch", lambda dataset, n: None, "gave back None."),
@@ -200,11 +244,16 @@ def whole_text_at_once(path):
         ("01.readings", lambda path: 1.5, "gave back a float, which can't be iterated."),
         ("01.readings", lambda path: iter([]), "Yours yields nothing."),
         ("01.known_length", lambda n, b, s: None, "epoch_of gave back None, not a dataset."),
-        ("01.known_length", lambda n, b, s: n.batch(b), "Yours gives [0, 1, 2, 3], [4, 5, 6, 7]"),
+        ("01.known_length", lambda n, b, s: n.batch(b), "Yours gives [100, 101, 102, 103], [104,"),
         (
             "01.known_length",
-            lambda n, b, s: tf.data.Dataset.range(12).batch(4),
-            "epoch_of(numbers, 5, 2) should give [0, 1, 2, 3, 4], [5, 6, 7, 8, 9].",
+            lambda n, b, s: n.batch(4).take(3).apply(promise(3)),
+            "epoch_of(numbers, 5, 2) should give [100, 101, 102, 103, 104], [105, 106, 107, 108,",
+        ),
+        (
+            "01.known_length",
+            lambda n, b, s: tf.data.Dataset.range(b * s).batch(b),
+            "should give [100, 101, 102, 103], [104,",
         ),
     ],
 )
