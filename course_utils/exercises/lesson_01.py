@@ -10,10 +10,11 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from numbers import Integral
 from pathlib import Path
 
+import psutil
 import tensorflow as tf
 
 from course_utils.classroom.exercise import Exercise, Mistake, Wrong, first
@@ -47,6 +48,10 @@ WANTS_N = (
 ONE_BY_ONE = (
     "TensorFlow was given a number by itself where the signature promises two. One `yield` "
     "gives one element: yield both at once, `yield number, root`."
+)
+YIELDS_ITSELF = (
+    "make_pairs(4) gave back a generator: `yield` stands in make_pairs itself. Put it into a "
+    "function inside, and give that one to from_generator."
 )
 NOT_A_DATASET = (
     "make_pairs(4) gave back a function. Give that function to tf.data.Dataset.from_generator, "
@@ -86,6 +91,8 @@ def _pairs(answer: Callable, n: int) -> tf.data.Dataset:
         if "must be a Python callable" in str(error):
             raise Wrong(GIVEN_A_GENERATOR) from None
         raise
+    if isinstance(dataset, Generator):
+        raise Wrong(YIELDS_ITSELF)
     if not isinstance(dataset, tf.data.Dataset):
         if callable(dataset):
             raise Wrong(NOT_A_DATASET)
@@ -93,9 +100,10 @@ def _pairs(answer: Callable, n: int) -> tf.data.Dataset:
     spec = dataset.element_spec
     if _all_specs(spec, lambda part: part.shape.rank == 1 and part.shape[0] == 1):
         raise Wrong(SHAPE_OF_ONE)
-    if isinstance(spec, tuple) and len(spec) == 2 and spec[1].dtype.is_integer:
+    plain = [(part.shape, part.dtype) for part in tf.nest.flatten(spec)]
+    if isinstance(spec, tuple) and plain == [((), tf.int32), ((), tf.int32)]:
         raise Wrong(ROOTS_CUT_OFF)
-    if spec != PAIR:
+    if not isinstance(spec, tuple) or plain != [(part.shape, part.dtype) for part in PAIR]:
         raise Wrong(
             f"The elements are described as\n{_described(spec)}\n"
             f"They should be pairs, an int32 and a float32 of shape ():\n{_described(PAIR)}"
@@ -194,6 +202,11 @@ def _yields_twice(n):
 
     signature = (tf.TensorSpec((), tf.int32), tf.TensorSpec((), tf.float32))
     return tf.data.Dataset.from_generator(pairs, output_signature=signature)
+
+
+def _yields_itself(n):
+    for number in range(n):
+        yield number, number**0.5
 
 
 def _returns_the_function(n):
@@ -387,7 +400,7 @@ def check_readings(answer: Callable) -> None:
     with tempfile.TemporaryDirectory(prefix="readings_") as folder:
         path = Path(folder, "readings.txt")
         path.write_text("1.5\n2.5\n3.5\n", encoding="utf-8")
-        found, left_open = _watching(lambda: _all_of(answer, path))
+        found, left_open = _watching(lambda: _all_of(answer, path), path)
         if found != [1.5, 2.5, 3.5]:
             raise Wrong(
                 f"The file holds 1.5, 2.5 and 3.5, one a line. Yours yields "
@@ -395,24 +408,30 @@ def check_readings(answer: Callable) -> None:
             )
         if left_open:
             raise Wrong(NEVER_CLOSED)
-        again, _ = _watching(lambda: _all_of(answer, path))
+        again, _ = _watching(lambda: _all_of(answer, path), path)
         if again != found:
             raise Wrong("A second call of readings(path) must read the file from the start.")
-        late, _ = _watching(lambda: _grown(answer, path))
+        late, _ = _watching(lambda: _grown(answer, path), path)
         if late != 4.5:
             raise Wrong(NOT_LAZY)
-        _, left_open = _watching(lambda: _left_early(answer, path))
+        _, left_open = _watching(lambda: _left_early(answer, path), path)
         if left_open:
             raise Wrong(CLOSED_AT_THE_END_ONLY)
 
 
-def _watching(run: Callable[[], object]) -> tuple[object, bool]:
-    """Run something; return its result, and whether a file was left to be closed by Python."""
+def _watching(run: Callable[[], object], path: Path) -> tuple[object, bool]:
+    """Run something; return its result, and whether the file was left for Python to close."""
+    gc.collect()  # what others left must not be found here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         result = run()
         gc.collect()
-    return result, any(issubclass(each.category, ResourceWarning) for each in caught)
+    warned = any(
+        issubclass(each.category, ResourceWarning) and path.parent.name in str(each.message)
+        for each in caught
+    )
+    still_open = path.resolve() in {Path(each.path) for each in psutil.Process().open_files()}
+    return result, warned or still_open
 
 
 def _opened(answer: Callable, path: Path) -> Iterable:
@@ -460,7 +479,7 @@ def _left_early(answer: Callable, path: Path) -> None:
     numbers = iter(_opened(answer, path))
     next(numbers)
     if hasattr(numbers, "close"):
-        numbers.close()  # what TensorFlow does when an epoch is left
+        numbers.close()  # as happens when the last reference to it goes
 
 
 def _returns_a_list(path):
@@ -566,8 +585,9 @@ def check_epoch_of(answer: Callable) -> None:
         if drawn_early:
             raise Wrong(DRAWN_EARLY)
         length = int(dataset.cardinality())
-        drawn, kept = _until_broken(dataset, steps + 2)
-        _judge_batches(drawn, length, kept, batch_size, steps)
+        for epoch in ("first", "second"):
+            drawn, kept = _until_broken(dataset, steps + 2)
+            _judge_batches(drawn, length, kept, batch_size, steps, epoch)
 
 
 def _until_broken(dataset: tf.data.Dataset, most: int) -> tuple[list, bool]:
@@ -581,7 +601,9 @@ def _until_broken(dataset: tf.data.Dataset, most: int) -> tuple[list, bool]:
     return drawn, True
 
 
-def _judge_batches(drawn: list, length: int, kept: bool, batch_size: int, steps: int) -> None:
+def _judge_batches(
+    drawn: list, length: int, kept: bool, batch_size: int, steps: int, epoch: str
+) -> None:
     if any(batch.shape.rank == 0 for batch in drawn):
         raise Wrong(NO_BATCHES)
     batches = [batch.numpy().tolist() for batch in drawn]
@@ -594,13 +616,15 @@ def _judge_batches(drawn: list, length: int, kept: bool, batch_size: int, steps:
             raise Wrong(TOOK_NUMBERS)
         if batches == right and length == 12:
             raise Wrong(PROMISED_NUMBERS)
-        if batches == right and not kept:
+        if batches == right and length == 3 and not kept:
             raise Wrong(ENDLESS)
     called = f"epoch_of(numbers, {batch_size}, {steps})"
     if batches != right:
         more = ", and more" if len(batches) > steps + 1 else ""
         yours = (_batches(batches[: steps + 1]) or "nothing") + more
-        raise Wrong(f"{called} should give {_batches(right)}. Yours gives {yours}.")
+        raise Wrong(
+            f"{called} should give {_batches(right)}. In its {epoch} epoch yours gives {yours}."
+        )
     if length < 0:
         raise Wrong(UNKNOWN)
     if length != steps or not kept:
@@ -704,6 +728,7 @@ EXERCISES = (
             Mistake(_wants_n, WANTS_N),
             Mistake(_yields_twice, ONE_BY_ONE),
             Mistake(_returns_the_function, NOT_A_DATASET),
+            Mistake(_yields_itself, YIELDS_ITSELF),
         ),
         right=(
             "each epoch gets a fresh generator, and each part arrives with the type that it needs."

@@ -46,6 +46,12 @@ class PairsRight:
             pairs, output_types=(tf.int32, tf.float32), output_shapes=((), ())
         )
 
+    def with_names(n):
+        named = (tf.TensorSpec((), tf.int32, "number"), tf.TensorSpec((), tf.float32, "root"))
+        return tf.data.Dataset.from_generator(
+            lambda: ((k, k**0.5) for k in range(n)), output_signature=named
+        )
+
     def promised(n):
         dataset = PairsRight.by_a_lambda(n)
         return dataset.apply(promise(n))
@@ -152,6 +158,12 @@ def from_one(n):
     )
 
 
+def kinds_swapped(n):
+    return tf.data.Dataset.from_generator(
+        lambda: ((k**0.5, k) for k in range(n)), output_signature=PAIR[::-1]
+    )
+
+
 def iterators(dataset, n):
     iterator = iter(dataset)
     return [int(next(iterator)) for _ in range(n)], iterator
@@ -174,6 +186,19 @@ def closed_only_when_left(path):
     except GeneratorExit:
         file.close()
         raise
+
+
+def kept_in_a_list(path, kept=[]):  # noqa: B006 the shared list is the mistake
+    kept.append(open(path))  # noqa: SIM115
+    for line in kept[-1]:
+        yield float(line)
+
+
+def works_once(numbers, batch_size, steps):
+    shared = iter(numbers.batch(batch_size).take(steps))
+    spec = tf.TensorSpec((None,), tf.int32)
+    once = tf.data.Dataset.from_generator(lambda: shared, output_signature=spec)
+    return once.apply(promise(steps))
 
 
 def a_function(path):
@@ -229,6 +254,18 @@ def whole_text_at_once(path):
         ("01.pairs", lambda n: [(0, 0.0)], "gave back a list, not a dataset."),
         ("01.one_epoch", head_only, "gave back a list. It should return two lists"),
         ("01.pairs", from_one, "should give (0, 0), (1, 1), (2, 1.41), (3, 1.73). In its first"),
+        (
+            "01.pairs",
+            kinds_swapped,
+            "The elements are described as\nTensorSpec(shape=(), dtype=tf.fl",
+        ),
+        ("01.readings", kept_in_a_list, "closes a file that was read to its end"),
+        (
+            "01.known_length",
+            lambda n, b, s: n.batch(b).take(s).apply(promise(s + 1)),
+            "epoch_of(numbers, 4, 3) has a length of 4 and should have one of 3.",
+        ),
+        ("01.known_length", works_once, "In its second epoch yours gives nothing."),
         ("01.one_epoch", swapped, "Yours returns [2, 9, 5, 1, 8] and [3, 10, 6]."),
         ("01.one_epoch", iterators, "The rest is an OwnedIterator, and should be a list of ints."),
         ("01.one_epoch", by_value, "should return [3, 10, 6] and [2, 9, 5, 1, 8]. Yours returns"),
@@ -244,7 +281,7 @@ def whole_text_at_once(path):
         ("01.readings", lambda path: 1.5, "gave back a float, which can't be iterated."),
         ("01.readings", lambda path: iter([]), "Yours yields nothing."),
         ("01.known_length", lambda n, b, s: None, "epoch_of gave back None, not a dataset."),
-        ("01.known_length", lambda n, b, s: n.batch(b), "Yours gives [100, 101, 102, 103], [104,"),
+        ("01.known_length", lambda n, b, s: n.batch(b), "yours gives [100, 101, 102, 103], [104,"),
         (
             "01.known_length",
             lambda n, b, s: n.batch(4).take(3).apply(promise(3)),
@@ -261,3 +298,11 @@ def test_other_wrong_answers_are_told_how(id, answer, words):
     shown = said(id, answer)
     assert shown.startswith("Wrong")
     assert words in shown
+
+
+def test_what_others_left_open_is_not_the_answers_fault(tmp_path):
+    (tmp_path / "other.txt").write_text("1\n")
+    cycle = [open(tmp_path / "other.txt")]  # noqa: SIM115
+    cycle.append(cycle)
+    del cycle
+    assert said("01.readings", ReadingsRight.by_delegation).startswith("Right")
