@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import itertools
 import os
@@ -421,11 +420,9 @@ def check_readings(answer: Callable) -> None:
 
 def _watching(run: Callable[[], object], path: Path) -> tuple[object, bool]:
     """Run something; return its result, and whether the file was left for Python to close."""
-    gc.collect()  # what others left must not be found here
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ResourceWarning)
         result = run()
-        gc.collect()
     warned = any(
         issubclass(each.category, ResourceWarning) and path.parent.name in str(each.message)
         for each in caught
