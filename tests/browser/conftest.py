@@ -13,6 +13,8 @@ import psutil
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
+from course_utils.project.notebooks import with_answer
+
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "build" / "screenshots"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -156,6 +158,18 @@ class Lesson:
         assert self.cells()[index]["source"] == source
         self.run(index)
         return self.shown(index)
+
+    def exercise(self, task):
+        """Answer an exercise: as it is handed out, its first mistake, its solution."""
+        place = self.index(f"exercise:{task.id}")
+        starter = self.cells()[place]["source"]
+        assert self.shown(place).startswith("○ Not attempted")
+        message = self.answer(place, with_answer(starter, task, task.mistakes[0].answer))
+        assert message.startswith("✗ Wrong")
+        told = task.mistakes[0].message.replace("`", "")  # the page shows code as code
+        assert told in re.sub(r"\s+", " ", message)
+        message = self.answer(place, with_answer(starter, task, task.solution))
+        assert message.startswith("✓ Right")
 
     def run(self, index):
         """Run a cell as it stands, and wait until it is done."""
