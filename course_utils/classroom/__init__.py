@@ -6,6 +6,7 @@ A lesson imports its verbs from here: `from course_utils.classroom import check,
 from .exercise import check, hint, outcome, predict, solution
 from .finding import at_least, at_most, between, finding, shows
 from .source import source
+from .warns import warns
 
 __all__ = [
     "at_least",
@@ -19,4 +20,5 @@ __all__ = [
     "shows",
     "solution",
     "source",
+    "warns",
 ]

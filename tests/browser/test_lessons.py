@@ -1,31 +1,29 @@
-"""Lesson 01 as a learner meets it: predictions, "Run All", each exercise wrong and then right."""
+"""Lessons as a learner meets them: predictions, "Run All", each exercise wrong and then right."""
 
 import re
 
 import pytest
 
+from course_utils.classroom import manifest
 from course_utils.classroom.exercise import of_lesson
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
-GUESSES = {
-    "01.second_epoch": '"the same numbers again"',
-    "01.ahead": "1",
-    "01.break": '"nothing is lost"',
-    "01.cost": '"twice as long"',
-}
 
 
-def test_lesson_01_in_jupyterlab(open_lesson):
-    lesson = open_lesson("01_numbers")
+@pytest.mark.parametrize("name", ["01_numbers", "03_arrays_and_training"])
+def test_a_lesson_in_jupyterlab(open_lesson, name):
+    (listed,) = [each for each in manifest.load().lessons if each.notebook == name]
+    lesson = open_lesson(name)
     assert [cell for cell in lesson.cells() if cell.get("outputs")] == []
 
     # Predictions, typed before anything is measured.
     for text in ("%load_ext course_utils", "import itertools"):
         lesson.run(lesson.index_of(text))
-    for id, guess in GUESSES.items():
+    assert listed.predictions
+    for id in listed.predictions:
         place = lesson.index(f"predict:{id}")
-        source = lesson.cells()[place]["source"].replace("____", guess)
-        assert guess.strip('"') in lesson.answer(place, source)
+        source = lesson.cells()[place]["source"].replace("____", f'"my guess of {id}"')
+        assert f"my guess of {id}" in lesson.answer(place, source)
 
     lesson.run_all()
     code = [cell for cell in lesson.cells() if cell["cell_type"] == "code"]
@@ -33,12 +31,12 @@ def test_lesson_01_in_jupyterlab(open_lesson):
     assert errors == []
     lesson.screenshots()
     # Each guess stands beside its outcome.
-    for id, guess in GUESSES.items():
+    for id in listed.predictions:
         compared = lesson.shown(lesson.index_of(f'outcome("{id}"'))
-        told = rf"You predicted\s+{re.escape(guess.strip(chr(34)))}\s+Measured\s+\w"
+        told = rf"You predicted\s+my guess of {re.escape(id)}\s+Measured\s+\w"
         assert re.search(told, compared), compared
 
-    for task in of_lesson("01"):
+    for task in of_lesson(listed.number):
         lesson.exercise(task)
 
     # Another notebook's kernel, which knows of nothing but the file: the board counts them.
@@ -46,5 +44,7 @@ def test_lesson_01_in_jupyterlab(open_lesson):
     for text in ("%load_ext course_utils", "course = manifest.load()", "manifest.board("):
         start.run(start.index_of(text))
     board = start.shown(start.index_of("manifest.board("))
-    assert re.search(r"01 Numbers\s+■■■■ 4 of 4\s+–\s+4 of 4", board), board
+    all_of = [f"{len(ids)} of {len(ids)}" for ids in (listed.exercises, listed.predictions)]
+    told = rf"{listed.number} {listed.title}\s+■+ {all_of[0]}\s+–\s+{all_of[1]}"
+    assert re.search(told, board), board
     assert {host.split(":")[0] for host in lesson.hosts if host} == {"127.0.0.1"}
