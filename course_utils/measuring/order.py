@@ -68,7 +68,10 @@ class Order:
 
     def describe(self) -> str:
         """The figure in words."""
-        head = "A dot for each element: where it stands in the epoch, and where it stood before."
+        head = (
+            "A dot for each element. Across: its place in the epoch. Up: its number, which is its place "
+            "where nothing is shuffled."
+        )
         early, late = self.earliest(), self.latest()
         lines = [
             f"{label}: {len(row)} elements, at most {early[label]} places earlier and "

@@ -22,7 +22,8 @@ def test_a_dataset_is_a_row():
 
 def test_in_words():
     assert Order({"turned": [2, 1, 0], "none": []}).describe().splitlines() == [
-        "A dot for each element: where it stands in the epoch, and where it stood before.",
+        "A dot for each element. Across: its place in the epoch. Up: its number, which is its place "
+        "where nothing is shuffled.",
         "turned: 3 elements, at most 2 places earlier and 2 later.",
         "none: 0 elements, at most 0 places earlier and 0 later.",
     ]
