@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
 import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -15,6 +17,21 @@ from course_utils.classroom.exercise import Exercise, Mistake, Wrong, first
 GIVEN_A_GENERATOR = (
     "from_generator was given a generator, the result of `make()`. It must be given the function, "
     "to call it once an epoch: write `make`, without the parentheses."
+)
+FROZEN = (
+    "`make` wasn't started anew for each epoch: its elements were read once and kept, as a list or "
+    "`cache` keeps them. So every epoch gives the same ones, and all of them fill the memory. Give "
+    "`make` itself to from_generator, which calls it at the start of each epoch."
+)
+STARTED_EARLY = (
+    "`make` was started while the dataset was built, before anybody asked for an element, and it "
+    "may be slow to start. What you must know of the elements stands in the task: write it down, "
+    "and leave `make` to from_generator, which calls it at the start of each epoch."
+)
+LIST_IN_SIGNATURE = (
+    "There is a list in the signature, and from_generator takes none there: to TensorFlow a list "
+    "is one tensor. One array, whatever its shape, is one tf.TensorSpec; several parts are a tuple "
+    "or a dict."
 )
 
 # ---------------------------------------------------------------------------------- 02.brighter
@@ -48,9 +65,21 @@ IN_PLACE = (
     "The photos that were handed over have changed themselves. In the next epoch they would come "
     "brighter still: make a new array."
 )
+ITSELF = (
+    "With by = 0, yours yields the very photo that was handed over. Who writes into what came out "
+    "then changes what was given: yield an array of its own there, too, such as `photo.copy()`."
+)
 SHARED = (
-    "Each photo is right when it comes, but the next one is written over it: all are one array in "
-    "memory. Make a new array for each."
+    "Each photo is right when it comes, but a later one is written over it, into the same array: "
+    "`list(brighter(photos, 20))` would hold one photo several times. Make a new array for each."
+)
+ONE_SIZE = (
+    "The photos differ in size, and NumPy can't put one into an array that was made for another: "
+    "it raises ValueError. Make a new array for each photo."
+)
+TENSORS = (
+    "Each element should be an array of NumPy's, as the photos are. Yours is a tensor of "
+    "TensorFlow's: `.numpy()` makes an array of it."
 )
 PHOTOS_A_LIST = (
     "brighter gave back a list, so all photos are in memory before the first one is used. Give "
@@ -59,6 +88,10 @@ PHOTOS_A_LIST = (
 PHOTOS_COLLECTED = (
     "All photos were taken before the first one was yielded. Loop over `photos`, and yield each "
     "one when it is ready."
+)
+LATE = (
+    "A photo was ready, but it came only after the next one had been taken from `photos`. From a "
+    "camera, that is one photo late: yield each one before the loop goes on."
 )
 
 BY = 20  # what the messages count with
@@ -74,21 +107,34 @@ def brighter(photos, by):
 def check_brighter(answer: Callable) -> None:
     """Brighten and darken photos; look at values, types, memory, and what became of the given."""
     for by in (BY, -BY, 0, 255, -255):
-        photos, taken, came = _photos(), [], []
-        result = _generator_of_photos(answer, _noting(photos, taken), by)
-        try:
-            drawn = first(_copied(result, taken, came), len(photos) + 2)
-        except OverflowError as error:
-            if "out of bounds for uint8" in str(error):
-                raise Wrong(REFUSED) from None
-            raise
+        photos, came = _photos(), []
+        drawn = _drawn_photos(answer, photos, by, came)
         _compare_photos(drawn, by)
         if not all(map(np.array_equal, photos, _photos())):
             raise Wrong(IN_PLACE)
-        if not all(np.array_equal(element, copy) for (element, _), copy in zip(came, drawn)):
+        if any(np.shares_memory(*pair) for pair in itertools.product(_elements(came), photos)):
+            raise Wrong(ITSELF)
+        if not all(map(np.array_equal, _elements(came), drawn)):
             raise Wrong(SHARED)
-        if came[0][1] == len(photos):
-            raise Wrong(PHOTOS_COLLECTED)
+        _judge_waiting([taken for _, taken in came], len(photos))
+    _judge_memory(answer)
+
+
+def _judge_waiting(taken: list[int], count: int) -> None:
+    """Judge how many photos were taken by the time that the first, second, ... one came out."""
+    if taken[0] == count:
+        raise Wrong(PHOTOS_COLLECTED)
+    if taken != list(range(1, count + 1)):
+        raise Wrong(LATE)
+
+
+def _judge_memory(answer: Callable) -> None:
+    """Photos of one size, as a camera makes them, could all be written into one array."""
+    photos, came = [np.full((2, 2, 3), number, np.uint8) for number in range(5)], []
+    first(_copied(_generator_of_photos(answer, iter(photos), BY), [], came), len(photos))
+    arrays = [each for each in _elements(came) if isinstance(each, np.ndarray)]
+    if any(np.shares_memory(*pair) for pair in itertools.combinations(arrays, 2)):
+        raise Wrong(SHARED)
 
 
 def _photos() -> list[np.ndarray]:
@@ -108,11 +154,32 @@ def _noting(photos: list, taken: list) -> Iterator[np.ndarray]:
         yield photo
 
 
+def _drawn_photos(answer: Callable, photos: list, by: int, came: list) -> list:
+    """A copy of each photo as it comes; `came` is filled as `_copied` does."""
+    taken = []
+    result = _generator_of_photos(answer, _noting(photos, taken), by)
+    try:
+        return first(_copied(result, taken, came), len(photos) + 2)
+    except OverflowError as error:
+        if "out of bounds for uint8" in str(error):
+            raise Wrong(REFUSED) from None
+        raise
+    except ValueError as error:
+        if "broadcast" in str(error):
+            _judge_memory(answer)
+            raise Wrong(ONE_SIZE) from None
+        raise
+
+
 def _copied(result: Iterable, taken: list, came: list) -> Iterator[object]:
     """A copy of each element as it comes; keeps itself, and how many photos were taken by then."""
     for element in result:
         came.append((element, len(taken)))
-        yield np.array(element) if hasattr(element, "__array__") else element
+        yield np.array(element) if isinstance(element, (np.ndarray, np.generic)) else element
+
+
+def _elements(came: list) -> list:
+    return [element for element, _ in came]
 
 
 def _generator_of_photos(answer: Callable, photos: Iterator, by: int) -> Iterable:
@@ -136,6 +203,8 @@ def _generator_of_photos(answer: Callable, photos: Iterator, by: int) -> Iterabl
 def _compare_photos(drawn: list, by: int) -> None:
     given = _photos()
     for found, photo in zip(drawn, given, strict=False):
+        if tf.is_tensor(found):
+            raise Wrong(TENSORS)
         if not isinstance(found, np.ndarray) or found.dtype.kind not in "buif":
             raise Wrong(f"Each element should be a uint8 array. Yours is {_kind(found)}.")
         if found.shape != photo.shape:
@@ -251,6 +320,10 @@ LAST_DROPPED = (
     "The last batch is missing, and its sentences with it: `drop_remainder=True` throws away what "
     "doesn't fill a batch. Leave it out."
 )
+SENTENCES_REORDERED = (
+    "The sentences are all there, but in another order than `make` yields them, as `shuffle` or "
+    "`bucket_by_sequence_length` makes it. They should stay in theirs."
+)
 PADDED_BEFORE = (
     "The padding stands before the words, where `keras.utils.pad_sequences` puts it unless it is "
     'told otherwise. It belongs at the end: `padding="post"`, or `padded_batch`.'
@@ -294,14 +367,18 @@ def padded(make, batch_size):
 def check_padded(answer: Callable) -> None:
     """Batch some sentences, and others in batches of another size; two epochs each."""
     for batch_size, sentences in SENTENCES:
-        call = f"padded(make, {batch_size})"
-        dataset = _padded(call, answer, _sentences(sentences), batch_size)
+        call, started = f"padded(make, {batch_size})", []
+        make = _noting_starts(_sentences(sentences), started)
+        dataset = _padded(call, answer, make, batch_size)
+        starts = [len(started)]
         right = [
             _rectangle(sentences[start : start + batch_size])
             for start in range(0, len(sentences), batch_size)
         ]
         for epoch in ("first", "second"):
             _compare_batches(_drawn_batches(dataset, len(right) + 2), right, call, epoch)
+            starts.append(len(started))
+        _judge_starts(starts)
 
 
 def _sentences(sentences: Iterable[list[int]]) -> Callable[[], Iterator[np.ndarray]]:
@@ -352,6 +429,7 @@ def _drawn_batches(dataset: tf.data.Dataset, most: int) -> list[np.ndarray]:
             raise Wrong(A_NUMBER) from None
         if re.search(r"where an element of shape \(\d+,\) was expected", told):
             raise Wrong(LENGTH_FIXED) from None
+        _name_structures(told)
         raise
 
 
@@ -383,6 +461,9 @@ def _compare_batches(drawn: list[np.ndarray], right: list, call: str, epoch: str
             raise Wrong(message)
     if len(found) == len(right) and all(map(_is_only_longer, found, right)):
         raise Wrong(ONE_LENGTH)
+    rows = [[n for n in row if n != -1] for batch in found for row in batch]
+    if rows != everyone and sorted(rows) == sorted(everyone):
+        raise Wrong(SENTENCES_REORDERED)
     yours = ", then ".join(map(str, found[: len(right) + 1])) or "nothing"
     more = ", and more" if len(found) > len(right) + 1 else ""
     raise Wrong(
@@ -504,6 +585,10 @@ NAME_VECTOR = (
     "For TensorFlow a str is one element, however many characters it has: its shape is (), and its "
     "dtype tf.string."
 )
+PICTURES_REORDERED = (
+    "The pictures are all there, but in another order than `make` yields them, as `shuffle` makes "
+    "it. They should stay in theirs: leave it out."
+)
 A_TUPLE = (
     "The elements are described as a tuple, and should be dicts, as `make` yields them: "
     "from_generator compares the structure as well. Write the signature as a dict with the same "
@@ -530,12 +615,14 @@ def records(make):
 def check_records(answer: Callable) -> None:
     """Look at the signature, then draw two epochs, and those of another generator."""
     for count in (2, 4):
-        make = _pictures(count)
-        given = list(make())
-        dataset = _made("records(make)", answer, make)
+        make, started = _pictures(count), []
+        dataset = _made("records(make)", answer, _noting_starts(make, started))
         _judge_description(dataset.element_spec)
+        starts = [len(started)]
         for epoch in ("first", "second"):
-            _compare_records(first(dataset, count + 2), given, epoch)
+            _compare_records(_drawn_pictures(dataset, count + 2), list(make()), epoch)
+            starts.append(len(started))
+        _judge_starts(starts)
 
 
 def _pictures(count: int) -> Callable[[], Iterator[dict]]:
@@ -567,6 +654,12 @@ def _judge_description(spec: object) -> None:
             raise Wrong(_another_part(name, part))
     if any(part.shape.rank is None for part in spec.values()):
         raise Wrong(NO_SHAPE)
+    if [spec[name].shape.rank for name in WHAT_IT_IS] == [4, 1, 2]:
+        raise Wrong(
+            f'"image" is described as {_described(spec["image"])}, and each part has a dimension '
+            "too many in front: that of a batch. The pictures should come one by one: leave "
+            "`batch` out, and let the signature describe a single one."
+        )
     _judge_image(spec["image"])
     _judge_name(spec["name"])
     _judge_box(spec["box"])
@@ -609,12 +702,24 @@ def _another_part(name: str, part: object) -> str:
     return f'The signature describes "{name}" as {_described(part)}. {WHAT_IT_IS[name]}'
 
 
+def _drawn_pictures(dataset: tf.data.Dataset, most: int) -> list[dict]:
+    try:
+        return first(dataset, most)
+    except tf.errors.InvalidArgumentError as error:
+        _name_structures(str(error))
+        raise
+
+
 def _compare_records(drawn: list[dict], given: list[dict], epoch: str) -> None:
     if len(drawn) != len(given):
         raise Wrong(
             f"Of {len(given)} pictures your dataset gives {_at_most(len(drawn), len(given) + 2)} "
             f"in its {epoch} epoch."
         )
+    names = [element["name"].numpy() for element in drawn]
+    wanted = [picture["name"].encode() for picture in given]
+    if names != wanted and sorted(names) == sorted(wanted):
+        raise Wrong(PICTURES_REORDERED)
     for number, (element, picture) in enumerate(zip(drawn, given, strict=True)):
         for name, value in picture.items():
             arrived = element[name].numpy()
@@ -731,8 +836,8 @@ NOT_BATCHED = (
     "examples along the first dimension. Add `.batch(batch_size)`."
 )
 BATCHED_TWICE = (
-    "The photos have five dimensions: batches were put into batches. Each call of `batch` adds a "
-    "dimension, so call it once."
+    "The photos have five dimensions, one too many. Each call of `batch` adds one in front, so "
+    "call it once; and the signature describes a single example, without that dimension."
 )
 TARGETS_CROSSED = (
     "kind and price are interchanged. Keras takes a tuple of targets in the order of the model's "
@@ -751,8 +856,23 @@ UNKNOWN_SHAPES = (
     "A part has no shape, and fit raises ValueError: as_list() is not defined on an unknown "
     "TensorShape. Give each part its shape in the signature."
 )
+REORDERED = (
+    "The photos are all there, but in another order than `make` yields them, as `shuffle` makes "
+    "it. The values should stay in their order: leave it out."
+)
+NUMBER_FOR_VECTOR = (
+    "A number by itself, of shape (), was yielded where the signature says (1,), a vector of one. "
+    "Declare (): where a model's input has the shape (1,), as for age, Keras adds that dimension "
+    "by itself. Or yield a vector, `[age]` or `np.array([age])`, in a generator of your own."
+)
+VECTOR_FOR_NUMBER = (
+    "A vector of one, of shape (1,), was yielded where the signature says (), a number by itself. "
+    "Yield the number without brackets, or declare (1,)."
+)
 
 INPUTS, TARGETS = ("photo", "age"), ("kind", "price")
+AS_MADE = '{"photo": ..., "age": ..., "kind": ..., "price": ...}'
+AS_A_PAIR = '({"photo": ..., "age": ...}, {"kind": ..., "price": ...})'
 
 
 def for_model(make, batch_size):
@@ -767,7 +887,7 @@ def for_model(make, batch_size):
     examples = tf.data.Dataset.from_generator(make, output_signature=signature)
 
     def in_two(example):
-        inputs = {"photo": example["photo"], "age": tf.reshape(example["age"], (1,))}
+        inputs = {"photo": example["photo"], "age": example["age"]}
         targets = {"kind": example["kind"], "price": example["price"]}
         return inputs, targets
 
@@ -777,11 +897,15 @@ def for_model(make, batch_size):
 def check_for_model(answer: Callable) -> None:
     """Look at structure, shapes and values, two epochs; then train a real model on a batch."""
     for count, batch_size in ((5, 2), (4, 3)):
-        dataset = _batches_for_model(answer, _examples(count), batch_size)
+        make, started = _examples(count), []
+        dataset = _batches_for_model(answer, _noting_starts(make, started), batch_size)
         _judge_parts(dataset.element_spec)
+        starts = [len(started)]
         for epoch in ("first", "second"):
             drawn = _drawn_examples(dataset, count + 2)
-            _compare_examples(drawn, list(_examples(count)()), batch_size, epoch)
+            _compare_examples(drawn, list(make()), batch_size, epoch)
+            starts.append(len(started))
+        _judge_starts(starts)
     _train(dataset)
 
 
@@ -837,7 +961,8 @@ def _judge_parts(spec: object) -> None:
     if rank["photo"] == 5:
         raise Wrong(BATCHED_TWICE)
     if rank["photo"] != 4:
-        raise Wrong(f"A batch of photos has four dimensions. Yours is {_described(parts['photo'])}")
+        yours = _described(parts["photo"])
+        raise Wrong(f"A batch of photos has four dimensions. Yours is {yours}.")
 
 
 def _holds_photo(part: object) -> bool:
@@ -874,8 +999,7 @@ def _drawn_examples(dataset: tf.data.Dataset, most: int) -> list[dict[str, np.nd
     try:
         drawn = first(dataset, most)
     except tf.errors.InvalidArgumentError as error:
-        if re.search(r"the yielded element was \(?\[", str(error)):
-            raise Wrong(LISTS) from None
+        _judge_refused_example(str(error))
         raise
     named = [
         {**_by_name(each[0], INPUTS, "inputs", True), **_by_name(each[1], TARGETS, "targets")}
@@ -884,8 +1008,48 @@ def _drawn_examples(dataset: tf.data.Dataset, most: int) -> list[dict[str, np.nd
     return [{name: part.numpy() for name, part in each.items()} for each in named]
 
 
+def _judge_refused_example(told: str) -> None:
+    """Raise Wrong where TensorFlow tells that what was yielded isn't what the signature says."""
+    structures = _structures(told)
+    if structures:
+        described, yielded = structures
+        if yielded == AS_MADE and described.startswith("("):
+            raise Wrong(_only_described(described)) from None
+        if yielded.startswith("[") or "[..., ...]" in yielded:
+            raise Wrong(LISTS) from None
+    if re.search(r"converted .* the yielded element was \[", told):
+        raise Wrong(LISTS) from None
+    shapes = re.search(r"element of shape (\(.*?\)) where an element of shape (\(.*?\)) was", told)
+    if shapes:
+        raise Wrong(_other_shape(*shapes.groups())) from None
+    _name_structures(told)
+
+
+def _only_described(described: str) -> str:
+    return (
+        f"`make` yields `{AS_MADE}`, and the signature says `{described}`. A signature describes "
+        "an element, it doesn't rearrange it. Describe the dict as it is, and let a function in "
+        "`map` return (inputs, targets); or loop over `make()` in a generator of your own that "
+        "yields them."
+    )
+
+
+def _other_shape(yielded: str, described: str) -> str:
+    if (yielded, described) == ("()", "(1,)"):
+        return NUMBER_FOR_VECTOR
+    if (yielded, described) == ("(1,)", "()"):
+        return VECTOR_FOR_NUMBER
+    return (
+        f"A part of shape {yielded} was yielded where the signature says {described}. It describes "
+        "a single example, before `batch`: a photo has the shape (8, 8, 3), and a number the "
+        "shape ()."
+    )
+
+
 def _compare_examples(drawn: list[dict], given: list[dict], batch_size: int, epoch: str) -> None:
     right = [given[start : start + batch_size] for start in range(0, len(given), batch_size)]
+    if _reordered([batch["photo"] for batch in drawn], given):
+        raise Wrong(REORDERED)
     sizes = [len(batch["photo"]) for batch in drawn]
     if sizes != list(map(len, right)):
         raise Wrong(
@@ -895,6 +1059,15 @@ def _compare_examples(drawn: list[dict], given: list[dict], batch_size: int, epo
         )
     for batch, examples in zip(drawn, right, strict=True):
         _compare_example_batch(batch, examples)
+
+
+def _reordered(batches: list[np.ndarray], given: list[dict]) -> bool:
+    """Whether the photos are those of `make` in another order: their sums tell them apart."""
+    if any(batch.dtype.kind in "OSUc" for batch in batches):
+        return False  # no numbers that a sum could be compared of: told elsewhere
+    sums = [float(photo.astype(np.float64).sum()) for batch in batches for photo in batch]
+    wanted = [float(each["photo"].sum()) for each in given]
+    return sums != wanted and sorted(sums) == sorted(wanted)
 
 
 def _compare_example_batch(batch: dict[str, np.ndarray], examples: list[dict]) -> None:
@@ -1033,16 +1206,11 @@ def _never_batches(make, batch_size):
     return tf.data.Dataset.from_generator(examples, output_signature=signature)
 
 
-def _batches_twice(make, batch_size):
-    def examples():
-        for one in make():
-            yield (one["photo"], one["age"]), (one["kind"], one["price"])
-
+def _nests_the_signature_only(make, batch_size):
     number = tf.TensorSpec((), tf.float32)
     photo, kind = tf.TensorSpec((8, 8, 3), tf.float32), tf.TensorSpec((), tf.int32)
-    signature = ((photo, number), (kind, number))
-    batches = tf.data.Dataset.from_generator(examples, output_signature=signature)
-    return batches.batch(batch_size).batch(batch_size)
+    signature = ({"photo": photo, "age": number}, {"kind": kind, "price": number})
+    return tf.data.Dataset.from_generator(make, output_signature=signature).batch(batch_size)
 
 
 def _cuts_the_price(make, batch_size):
@@ -1066,6 +1234,13 @@ def _made(call: str, answer: Callable, *given: object) -> tf.data.Dataset:
     except TypeError as error:
         if "must be a Python callable" in str(error):
             raise Wrong(GIVEN_A_GENERATOR) from None
+        if "found <class 'list'>" in str(error):
+            raise Wrong(LIST_IN_SIGNATURE) from None
+        raise
+    except ValueError as error:
+        found = re.search(UNSUPPORTED, str(error), re.DOTALL)
+        if found and "Tensor" not in found[1]:  # not in a function of `map`
+            raise Wrong(_no_tensor(found[2])) from None
         raise
     if isinstance(result, tf.data.Dataset):
         return result
@@ -1076,6 +1251,100 @@ def _made(call: str, answer: Callable, *given: object) -> tf.data.Dataset:
         )
     forgotten = " Is `return` missing?" if result is None else ""
     raise Wrong(f"{call} gave back {_kind(result)}, not a dataset.{forgotten}")
+
+
+# What from_tensor_slices and the like write, with whole arrays.
+UNSUPPORTED = (
+    r"Attempt to convert a value \((.+)\) with an unsupported type "
+    r"\(<class '(dict|list|tuple|function|generator)'>\)"
+)
+
+
+def _no_tensor(kind: str) -> str:
+    return (
+        f"TensorFlow was given a {kind} to make a tensor of, and can't. Give `make` itself to "
+        "tf.data.Dataset.from_generator, with a signature that describes an element."
+    )
+
+
+def _noting_starts(function: Callable, started: list) -> Callable[[], Iterator]:
+    """The same generator function; notes each start, which is when the first element is drawn."""
+
+    def make():
+        started.append(function)
+        yield from function()
+
+    return make
+
+
+def _judge_starts(starts: list[int]) -> None:
+    """Judge how often `make` had been started when the dataset was built, and after each epoch."""
+    if any(later == sooner for sooner, later in itertools.pairwise(starts)):
+        raise Wrong(FROZEN)
+    if starts[0]:
+        raise Wrong(STARTED_EARLY)
+
+
+def _name_structures(told: str) -> None:
+    """Raise Wrong where TensorFlow tells what was yielded by writing out whole arrays."""
+    structures = _structures(told)
+    if structures:
+        described, yielded = structures
+        raise Wrong(
+            "`generator` yielded an element that did not match the expected structure. The "
+            f"signature describes `{described}`, and the element is `{yielded}`. Both must be "
+            "nested alike: a tuple for a tuple, and for a dict a dict with the same keys."
+        ) from None
+    found = re.search(rf"The expected type was (\w+), {YIELDED}", told, re.DOTALL)
+    if found:
+        dtype, printed = found.groups()
+        short = printed if len(printed) <= 40 else _outline(printed)
+        uneven = ": its parts differ in shape" if "inhomogeneous" in told else ""
+        raise Wrong(
+            f"`generator` yielded `{short}` where the signature says {dtype}, and TensorFlow can't "
+            f"make one tensor of it{uneven}. Yield what the signature describes."
+        ) from None
+
+
+# What TensorFlow writes; the traceback follows.
+YIELDED = r"but the yielded element was (.+?)\.\n(?=Traceback|[A-Z]\w*Error)"
+
+
+def _structures(told: str) -> tuple[str, str] | None:
+    """How an element is described and how it was yielded, where TensorFlow says that they differ.
+
+    Each as Python would write it, with `...` for every value.
+    """
+    found = re.search(f"The expected structure was (.+?), {YIELDED}", told, re.DOTALL)
+    return (_outline(found[1]), _outline(found[2])) if found else None
+
+
+def _outline(printed: str) -> str:
+    """The structure of a printed element: its tuples, lists and dicts, without the values."""
+    # What isn't printed as Python: <tf.Tensor: shape=(), dtype=int32, numpy=1>
+    printed = re.sub(r"<[^<>]*>", "None", printed)
+    try:
+        return _outline_of(ast.parse(printed.strip(), mode="eval").body)
+    except (SyntaxError, ValueError, RecursionError):  # such as an array by itself: [1 2]
+        return {"(": "(...)", "{": "{...}"}.get(printed[0], "...")
+
+
+def _outline_of(node: ast.expr) -> str:
+    match node:
+        case ast.Dict():
+            pairs = zip(node.keys, node.values, strict=True)
+            parts = [f"{ast.unparse(key)}: {_outline_of(value)}" for key, value in pairs]
+            return "{" + ", ".join(parts).replace("'", '"') + "}"
+        case ast.Tuple():
+            parts = ", ".join(map(_outline_of, node.elts))
+            return f"({parts},)" if len(node.elts) == 1 else f"({parts})"
+        case ast.List() if len(node.elts) < 5:
+            return f"[{', '.join(map(_outline_of, node.elts))}]"
+        case ast.List():
+            return "[...]"
+        case ast.Call(func=ast.Name(id="OrderedDict")):
+            return "OrderedDict(...)"
+    return "..."
 
 
 def _kind(value: object) -> str:
@@ -1214,8 +1483,8 @@ EXERCISES = (
             "Describe the dict of `make` in a signature first. Then `map` with a function of one "
             "example that returns `inputs, targets`, two dicts with the model's names; then "
             "`batch`.",
-            '`inputs = {"photo": example["photo"], "age": tf.reshape(example["age"], (1,))}` and '
-            '`targets = {"kind": example["kind"], "price": example["price"]}`. At the end: `return '
+            '`inputs = {"photo": example["photo"], "age": example["age"]}` and `targets = {"kind": '
+            'example["kind"], "price": example["price"]}`. At the end: `return '
             "examples.map(in_two).batch(batch_size)`.",
         ),
         mistakes=(
@@ -1226,7 +1495,7 @@ EXERCISES = (
             Mistake(_uses_other_names, _wrong_names("inputs", ("image", "age"), INPUTS)),
             Mistake(_crosses_the_targets, TARGETS_CROSSED),
             Mistake(_never_batches, NOT_BATCHED),
-            Mistake(_batches_twice, BATCHED_TWICE),
+            Mistake(_nests_the_signature_only, _only_described(AS_A_PAIR)),
             Mistake(_cuts_the_price, CUT_OFF),
         ),
         right=(

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from course_utils.classroom.exercise import Exercise, Mistake, Wrong, first
+from course_utils.measuring.watch import settled
 
 # ------------------------------------------------------------------------------------- 03.rows
 
@@ -23,9 +24,14 @@ COPIED = (
     " itself."
 )
 COPIED_AT_THE_START = (
-    "A row that was changed in the middle of an epoch came with its old numbers: the epoch begins"
-    " by copying the whole array. Slice the array itself, one batch at a time: a slice is a view, "
-    "not a copy."
+    "The last row was changed after the first batch, and came with its old numbers: the whole "
+    "array had been copied by then, at the start of the epoch or by a long prefetch. Slice the "
+    "array itself, one batch at a time: a slice is a view, not a copy."
+)
+READ_AHEAD = (
+    "Rows that were changed long before their turn came with their old numbers: more than 20 "
+    "batches are read ahead, as by `prefetch(100)`. Read one or two ahead, `prefetch(2)`, or leave"
+    " the prefetch out."
 )
 LAST_ROWS_LOST = (
     "Of 10 rows in batches of 3, the last one never comes. The last batch may be smaller: begin a"
@@ -45,8 +51,8 @@ LENGTH_IN_ROWS = (
     "TensorFlow raises FailedPreconditionError. Promise the count of batches."
 )
 SIZE_IN_THE_SIGNATURE = (
-    "The signature says that every batch has 3 rows, and TensorFlow refuses the last one, which "
-    "has fewer. A size that varies is None in the shape."
+    "Every batch is said to have 3 rows, in the signature or by ensure_shape, and TensorFlow "
+    "refuses the last one, which has fewer. A size that varies is None in the shape."
 )
 ROWS_ONCE = (
     "The second epoch is empty: every call of what you gave to from_generator hands over the same "
@@ -79,12 +85,41 @@ def check_rows(answer: Callable) -> None:
         for epoch in ("first", "second"):
             array += 100  # so what is old is below 100, and below 200 in the second epoch
             _judge_rows(dataset, array, size, epoch)
-    array = np.zeros((300, 2), np.float32)
-    batches_of = iter(_rows(answer, array, 3))
-    next(batches_of)
-    array[-1] = 7  # far ahead: a dataset with a prefetch has read some rows already
-    if float(first(batches_of, 100)[-1][-1, 0]) != 7:
-        raise Wrong(COPIED_AT_THE_START)
+    _judge_what_is_read_ahead(answer)
+
+
+AHEAD = 20  # batches; TensorFlow's own prefetch, or one of 1 or 2, has read 3 at most
+
+
+def _judge_what_is_read_ahead(answer: Callable) -> None:
+    """Change the array after the first batch, and look which batches had been read by then."""
+    array = np.zeros((600, 2), np.float32)
+    one_thread = tf.data.Options()  # a parallel map may read ahead with each of its threads
+    one_thread.threading.private_threadpool_size = 1
+    drawn = iter(_rows(answer, array, 3).with_options(one_thread))
+    next(drawn)
+    _wait_while_others_read(len(array))
+    array[3 * AHEAD :] = 7
+    # Some old ones are missing: where it can, TensorFlow takes a view instead of a copy.
+    old = [k for k, batch in enumerate(first(drawn, 199), 1) if k >= AHEAD and 0 in batch.numpy()]
+    if old:
+        raise Wrong(COPIED_AT_THE_START if old[-1] >= 190 else READ_AHEAD)
+
+
+def _wait_while_others_read(count: int) -> None:
+    """Wait until a dataset of ours has read so many elements ahead: others had the time as well."""
+    made = []
+
+    def numbers():
+        for number in range(count):
+            made.append(number)
+            yield number
+
+    signature = tf.TensorSpec((), tf.int64)
+    dataset = tf.data.Dataset.from_generator(numbers, output_signature=signature)
+    ours = iter(dataset.prefetch(count))
+    next(ours)
+    settled(made, count, limit=5)
 
 
 def _rows(answer: Callable, array: np.ndarray, size: int) -> tf.data.Dataset:
@@ -107,6 +142,7 @@ def _rows(answer: Callable, array: np.ndarray, size: int) -> tf.data.Dataset:
             )
         raise Wrong(_no_dataset("rows_of(array, size)", dataset))
     spec = dataset.element_spec
+    _refuse_one_inside(spec)
     if not (isinstance(spec, tf.TensorSpec) and spec.dtype == tf.float32):
         raise Wrong(
             "Each element should be one float32 tensor, a batch of rows. Yours are described as\n"
@@ -157,7 +193,7 @@ def _rows_drawn(dataset: tf.data.Dataset, most: int, size: int) -> tuple[list, b
         return drawn, True
     except tf.errors.InvalidArgumentError as error:
         shape = dataset.element_spec.shape
-        if "of shape" in str(error) and shape.rank and shape[0] == size:
+        if "shape" in str(error).lower() and shape.rank and shape[0] == size:
             raise Wrong(SIZE_IN_THE_SIGNATURE) from None
         raise
     return drawn, False
@@ -246,6 +282,19 @@ def _says_the_size(array, size):
     return dataset.apply(tf.data.experimental.assert_cardinality(len(starts)))
 
 
+def _prefetches_a_hundred(array, size):
+    starts = range(0, len(array), size)
+
+    def slices():
+        for start in starts:
+            yield array[start : start + size]
+
+    signature = tf.TensorSpec((None, array.shape[1]), tf.float32)
+    dataset = tf.data.Dataset.from_generator(slices, output_signature=signature)
+    promised = dataset.apply(tf.data.experimental.assert_cardinality(len(starts)))
+    return promised.prefetch(100)
+
+
 def _shares_one_generator(array, size):
     starts = range(0, len(array), size)
     slices = (array[start : start + size] for start in starts)
@@ -297,6 +346,16 @@ BATCH_ORDER = (
     "Only the batches change places: rows that are neighbours in the array always come together. "
     "Shuffle the positions of the rows, then cut the batches."
 )
+STILL_NEIGHBOURS = (
+    "Of 300 rows, most come beside one that lay near them in the array, at most 10 rows away: the"
+    " order was only turned, or mixed a few rows at a time. Draw one order of all the positions: "
+    "`rng.permutation(len(data))`."
+)
+NEVER_EARLY = (
+    "Of 300 rows, none comes 200 places early or more: the last rows never come at the beginning,"
+    " as if from a buffer that holds only a part. Draw one order of all the positions: "
+    "`rng.permutation(len(data))`."
+)
 DRAWN_ANEW = (
     "Some rows come twice and others never: each batch was drawn from all the rows anew. Draw "
     "one order for the whole epoch, and go through it slice by slice."
@@ -333,6 +392,7 @@ def check_batches(answer: Callable) -> None:
         rng = np.random.default_rng(1)
         epoch = _epoch(answer, 30, 4, rng)
         _judge_shuffle(epoch)
+        _judge_distances(_epoch(answer, 300, 7, rng))
         if _epoch(answer, 30, 4, np.random.default_rng(1)) != epoch:
             raise Wrong(NOT_FROM_RNG)
         if _epoch(answer, 30, 4, rng) == epoch:
@@ -450,6 +510,20 @@ def _judge_shuffle(rows: list[list[int]]) -> None:
     raise Wrong(INSIDE_ONLY)
 
 
+def _judge_distances(rows: list[list[int]]) -> None:
+    """Look how far 300 rows have moved; the tests compute how rarely a whole shuffle is refused."""
+    order = np.array(list(itertools.chain.from_iterable(rows)))
+    if np.count_nonzero(np.abs(np.diff(order)) <= 10) >= 150:
+        raise Wrong(STILL_NEIGHBOURS)
+    if _earliest(order) < 200:
+        raise Wrong(NEVER_EARLY)
+
+
+def _earliest(order: np.ndarray) -> int:
+    """By how many places an element comes earlier than in the order of its number, from 0 on."""
+    return int((order - np.arange(len(order))).max())
+
+
 def _neighbours(rows: list[list[int]]) -> bool:
     """Tell whether each batch holds rows that are neighbours in the array."""
     return all(max(batch) - min(batch) == len(batch) - 1 for batch in rows)
@@ -503,6 +577,25 @@ def _shuffles_batches(data, labels, batch_size, rng):
         yield data[start : start + batch_size], labels[start : start + batch_size]
 
 
+def _turns_the_order(data, labels, batch_size, rng):
+    order = np.roll(np.arange(len(data)), rng.integers(len(data)))
+    for start in range(0, len(data), batch_size):
+        chosen = order[start : start + batch_size]
+        yield data[chosen], labels[chosen]
+
+
+def _shuffles_in_a_buffer(data, labels, batch_size, rng):
+    buffer, order = [], []
+    for position in range(len(data)):
+        buffer.append(position)
+        if len(buffer) == 10 * batch_size:
+            order.append(buffer.pop(rng.integers(len(buffer))))
+    order = np.array(order + rng.permutation(buffer).tolist())
+    for start in range(0, len(data), batch_size):
+        chosen = order[start : start + batch_size]
+        yield data[chosen], labels[chosen]
+
+
 def _draws_each_batch(data, labels, batch_size, rng):
     for start in range(0, len(data), batch_size):
         size = min(batch_size, len(data) - start)
@@ -549,8 +642,18 @@ NO_REPEAT = (
     "`dataset.repeat()`."
 )
 ALWAYS_THE_SAME = (
-    "Every epoch trained on the same 3 batches, the first ones, and never on the others: take "
-    "cuts before Keras comes to the rest. Leave the cut to steps_per_epoch."
+    "Every epoch trained on the same 3 batches, the first ones, and never on the others: the rest"
+    " is cut off, as by `take`, before Keras comes to it. Leave the cut to steps_per_epoch."
+)
+PROMISED = (
+    "Every epoch trained on the same 3 batches: a promise of 3 ends each pass at the third batch, "
+    "and the next pass begins anew with the first. A promise is for a length that is true; an "
+    "epoch of `dataset.repeat()` ends after `steps_per_epoch=steps`."
+)
+PROMISE_BROKEN = (
+    "Another number of batches came than was promised, so TensorFlow raises "
+    "FailedPreconditionError: nobody knows how many this dataset holds. Promise nothing about it:"
+    " repeat it, and say `steps_per_epoch=steps`."
 )
 TOO_FEW_ROUNDS = (
     "repeat(epochs) goes through the data 3 times, which makes 15 batches, and 3 epochs of 7 "
@@ -571,6 +674,14 @@ NO_STEPS = (
 ONE_LONG_EPOCH = (
     "All 12 batches came in a single epoch. Hand over both numbers, `steps_per_epoch=steps` and "
     "`epochs=epochs`."
+)
+NO_EPOCHS = (
+    "One epoch was trained, and 4 were asked for: without a number, fit trains one. Hand over "
+    "`epochs=epochs`."
+)
+OTHER_ORDER = (
+    "The epochs have the right lengths, and the batches come in another order than in the dataset"
+    ". Leave out `shuffle`: each epoch goes on where the one before stopped."
 )
 STEPS_AND_EPOCHS_SWAPPED = (
     "It trained 3 epochs of 4 steps, and should train 4 epochs of 3 steps: the two numbers have "
@@ -618,6 +729,7 @@ class _Noting(keras.Model):
         self.most = most
         self.noted: list[list[int]] = []
         self.fits = 0
+        self.given: object = None  # what fit was called with
         self.compile(optimizer="sgd", loss="mse")
 
     def compile(self, *arguments, **named):
@@ -627,13 +739,14 @@ class _Noting(keras.Model):
     def call(self, inputs):
         return self.weighted(inputs)
 
-    def fit(self, *arguments, callbacks=None, **named):
+    def fit(self, x=None, *arguments, callbacks=None, **named):
         self.fits += 1
+        self.given = x
         begins = keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs=None: self.noted.append([])
         )
         given = keras.tree.flatten(callbacks or [])
-        return super().fit(*arguments, callbacks=[begins, *given], **named)
+        return super().fit(x, *arguments, callbacks=[begins, *given], **named)
 
     def train_step(self, data):
         if sum(map(len, self.noted)) >= self.most:
@@ -675,6 +788,10 @@ def _trained(answer: Callable, model: _Noting, steps: int, epochs: int) -> tuple
             return answer(model, _numbered(HELD), steps, epochs), False
         except _Enough:
             return None, True
+        except tf.errors.FailedPreconditionError as error:
+            if "expected to contain" in str(error):
+                raise Wrong(PROMISE_BROKEN) from None
+            raise
 
 
 def _judge_epochs(model: _Noting, stopped: bool, steps: int, epochs: int) -> None:
@@ -691,11 +808,12 @@ def _judge_epochs(model: _Noting, stopped: bool, steps: int, epochs: int) -> Non
         if model.fits > 1 and noted == [[0, 1, 2]] * 4:
             raise Wrong(FIT_IN_A_LOOP)
         if noted == [[0, 1, 2]] * 4:
-            raise Wrong(ALWAYS_THE_SAME)
+            raise Wrong(PROMISED if _promises_too_few(model.given, 3) else ALWAYS_THE_SAME)
         for foreseen, message in (
             ([3, 2, 3, 2], NO_REPEAT),
             ([5, 5, 5, 5], NO_STEPS),
             ([12], ONE_LONG_EPOCH),
+            ([3], NO_EPOCHS),
             ([4, 4, 4], STEPS_AND_EPOCHS_SWAPPED),
         ):
             if counts == foreseen:
@@ -707,12 +825,24 @@ def _judge_epochs(model: _Noting, stopped: bool, steps: int, epochs: int) -> Non
             f"The batches are right, but fit was called {model.fits} times, and each history "
             "knows of its own call only. Call it once."
         )
+    all_came = set(itertools.chain(*noted)) == set(range(HELD))
+    if counts == [steps] * epochs and model.fits == 1 and not stopped and all_came:
+        raise Wrong(OTHER_ORDER)
     raise Wrong(
         f"Of {HELD} batches, numbered from 0, train(model, dataset, {steps}, {epochs}) should "
         f"train on {_listed(right)}, a list for each epoch. Yours trains on "
         f"{_listed(noted[:epochs]) or 'nothing'}{', and more' if counts[epochs:] else ''}"
         f"{', and was stopped there' if stopped else ''}."
     )
+
+
+def _promises_too_few(data: object, promised: int) -> bool:
+    """Tell whether the data were promised to have so many batches, and have more."""
+    try:
+        isinstance(data, tf.data.Dataset) and first(data, promised + 1)
+    except tf.errors.FailedPreconditionError:
+        return True
+    return False
 
 
 def _judge_history(result: object, epochs: int) -> None:
@@ -737,6 +867,11 @@ def _takes_the_steps(model, dataset, steps, epochs):
     return model.fit(dataset.take(steps), epochs=epochs)
 
 
+def _promises_the_steps(model, dataset, steps, epochs):
+    promised = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    return model.fit(promised, epochs=epochs)
+
+
 def _repeats_by_epochs(model, dataset, steps, epochs):
     return model.fit(dataset.repeat(epochs), steps_per_epoch=steps, epochs=epochs)
 
@@ -753,6 +888,14 @@ def _says_no_steps(model, dataset, steps, epochs):
 
 def _forgets_the_steps(model, dataset, steps, epochs):
     return model.fit(dataset, epochs=epochs)
+
+
+def _forgets_the_epochs(model, dataset, steps, epochs):
+    return model.fit(dataset.repeat(), steps_per_epoch=steps)
+
+
+def _shuffles_the_batches(model, dataset, steps, epochs):
+    return model.fit(dataset.shuffle(100).repeat(), steps_per_epoch=steps, epochs=epochs)
 
 
 def _trains_one_epoch(model, dataset, steps, epochs):
@@ -792,13 +935,23 @@ NOT_CUT_OUT = (
     "them with `skip(n)`."
 )
 SMALL_BUFFER = (
-    "What lies in the last part of the dataset is never in validation: shuffle draws from a "
-    "buffer, and this one is too small to reach so far. It must hold all: "
+    "What lies in the last part of the dataset isn't drawn for validation. A shuffle before the "
+    "cut reaches only as far as its buffer is long, so the buffer must hold all: "
     "`shuffle(len(dataset), ...)`."
+)
+SIDE_BY_SIDE = (
+    "Validation holds elements that lie side by side in the dataset, which is sorted, so they are "
+    "of few labels: whole blocks were drawn. Draw each element by itself: shuffle all of them "
+    "before you cut."
+)
+TRAINING_SORTED = (
+    "In training the last elements of the dataset never come early: what was sorted is mixed only"
+    " in part, and the batches have few labels. The buffer of its shuffle must hold all of "
+    "training: `shuffle(len(dataset))`."
 )
 SEED_IGNORED = (
     "Two calls with the same seed have put different elements into validation, so no result can "
-    "be compared with an earlier one. Hand `seed=seed` to the shuffle that comes before the cut."
+    "be compared with an earlier one. Hand `seed=seed` to the dataset's shuffle, before the cut."
 )
 SEED_FIXED = (
     "Two different seeds have put the same elements into validation. Draw them with the seed "
@@ -823,18 +976,15 @@ def split(dataset, n, seed):
 
 
 def check_split(answer: Callable) -> None:
-    """Draw two epochs of both parts; then other seeds, another size, and a large dataset."""
+    """Draw two epochs of both parts; then a large dataset, another seed, and another size."""
     with _seeds_kept():
-        chosen = _judge_split(answer, 30, 6, seed=3)
-        if _judge_split(answer, 30, 6, seed=3, validation_first=True) != chosen:
+        chosen = _judge_split(answer, 60, 12, seed=3)
+        if _judge_split(answer, 60, 12, seed=3, validation_first=True) != chosen:
             raise Wrong(SEED_IGNORED)
-        if _judge_split(answer, 30, 6, seed=4) == chosen:
+        _judge_mixture(*_parts(answer(_sorted_numbers(1500), 150, 6)))
+        if _judge_split(answer, 60, 12, seed=4) == chosen:
             raise Wrong(SEED_FIXED)
-        _judge_split(answer, 24, 15, seed=5)
-        # With a buffer of 1000 no element from the 1150th on could be in validation.
-        _, validation = _parts(answer(_sorted_numbers(1500), 150, 6))
-        if max(_drawn(validation, 150)) < FROM + 1300:
-            raise Wrong(SMALL_BUFFER)
+        _judge_split(answer, 50, 30, seed=5)
 
 
 FROM = 100  # the first number that it is given: none that could be mistaken for a position
@@ -872,6 +1022,21 @@ def _judge_split(
     return chosen
 
 
+def _judge_mixture(training: tf.data.Dataset, validation: tf.data.Dataset) -> None:
+    """Look how 1350 and 150 of 1500 elements lay; the tests compute how rarely this is wrong."""
+    parts = _drawn(training, 1501), _drawn(validation, 1501)
+    _judge_counts(*parts, 1500, 150)
+    others, chosen = np.array(parts[0]), np.sort(parts[1]) - FROM
+    blocks = 1 + np.count_nonzero(np.diff(chosen) > 1)
+    at_the_front = chosen.min() < 100 and chosen.max() < 1300
+    if blocks <= 75 and not at_the_front:
+        raise Wrong(SIDE_BY_SIDE)
+    if chosen.max() < 1300:  # with a buffer of 1000 none from the 1150th on could be chosen
+        raise Wrong(SMALL_BUFFER)
+    if _earliest(others.argsort().argsort()) < 1100:
+        raise Wrong(TRAINING_SORTED)
+
+
 def _parts(result: object) -> tuple[tf.data.Dataset, tf.data.Dataset]:
     if not (isinstance(result, (tuple, list)) and len(result) == 2):
         raise Wrong(
@@ -882,6 +1047,7 @@ def _parts(result: object) -> tuple[tf.data.Dataset, tf.data.Dataset]:
         if not isinstance(part, tf.data.Dataset):
             raise Wrong(f"{name} is {_kind(part)}, and should be a dataset.")
         spec = part.element_spec
+        _refuse_one_inside(spec)
         if isinstance(spec, tf.TensorSpec) and spec.shape.rank != 0:
             raise Wrong(IN_BATCHES)
         if not (isinstance(spec, tf.TensorSpec) and spec.dtype.is_integer):
@@ -933,6 +1099,19 @@ def _forgets_to_skip(dataset, n, seed):
 def _shuffles_a_little(dataset, n, seed):
     mixed = dataset.shuffle(n, seed=seed, reshuffle_each_iteration=False)
     return mixed.skip(n).shuffle(len(dataset)), mixed.take(n)
+
+
+def _draws_a_block(dataset, n, seed):
+    start = int(np.random.default_rng(seed).integers(len(dataset) - n))
+    others = dataset.take(start).concatenate(dataset.skip(start + n))
+    return others.shuffle(len(dataset)), dataset.skip(start).take(n)
+
+
+def _mixes_training_a_little(dataset, n, seed):
+    numbers = np.array(list(dataset.as_numpy_iterator()))
+    chosen = np.random.default_rng(seed).choice(len(numbers), n, replace=False)
+    training = tf.data.Dataset.from_tensor_slices(np.delete(numbers, chosen))
+    return training.shuffle(10), tf.data.Dataset.from_tensor_slices(numbers[chosen])
 
 
 def _ignores_the_seed(dataset, n, seed):
@@ -992,6 +1171,17 @@ def _no_dataset(call: str, value: object) -> str:
     return f"{call} gave back {_kind(value)}, not a dataset.{forgotten}"
 
 
+def _refuse_one_inside(spec: object) -> None:
+    """A tuple of one looks like what is in it, once it is described."""
+    if isinstance(spec, (tuple, dict)) and len(spec) == 1:
+        kind = type(spec).__name__
+        comma = " (A comma behind a value makes a tuple of it.)" if isinstance(spec, tuple) else ""
+        raise Wrong(
+            f"Each element is a {kind} of one, and should be the tensor in it, without the {kind}, "
+            f"also in the signature.{comma}"
+        )
+
+
 def _described(spec: object) -> str:
     return ", ".join(str(part).replace(", name=None", "") for part in tf.nest.flatten(spec))
 
@@ -1023,6 +1213,7 @@ EXERCISES = (
         mistakes=(
             Mistake(_from_tensor_slices, COPIED),
             Mistake(_copies_in_the_generator, COPIED_AT_THE_START),
+            Mistake(_prefetches_a_hundred, READ_AHEAD),
             Mistake(_leaves_out_the_last, LAST_ROWS_LOST),
             Mistake(_promises_no_length, LENGTH_UNKNOWN),
             Mistake(_rounds_down, LENGTH_TOO_SHORT),
@@ -1061,6 +1252,8 @@ EXERCISES = (
             Mistake(_makes_its_own_rng, SAME_ORDER),
             Mistake(_shuffles_inside, INSIDE_ONLY),
             Mistake(_shuffles_batches, BATCH_ORDER),
+            Mistake(_turns_the_order, STILL_NEIGHBOURS),
+            Mistake(_shuffles_in_a_buffer, NEVER_EARLY),
             Mistake(_draws_each_batch, DRAWN_ANEW),
             Mistake(_begins_at_the_first, SAME_ROWS),
             Mistake(_never_stops, NO_END),
@@ -1069,8 +1262,8 @@ EXERCISES = (
         ),
         right=(
             "every epoch has an order of its own, and the same seed gives the same epochs again. "
-            "Indexing with an array of positions copies, so whoever changes a batch leaves the "
-            "data as they are."
+            "The data needn't be copied as a whole: `data[chosen]` copies the rows of one batch, "
+            "`data[order]` all of them."
         ),
     ),
     Exercise(
@@ -1092,10 +1285,13 @@ EXERCISES = (
         mistakes=(
             Mistake(_never_repeats, NO_REPEAT),
             Mistake(_takes_the_steps, ALWAYS_THE_SAME),
+            Mistake(_promises_the_steps, PROMISED),
             Mistake(_repeats_by_epochs, TOO_FEW_ROUNDS),
             Mistake(_fits_in_a_loop, FIT_IN_A_LOOP),
             Mistake(_says_no_steps, NEVER_ENDS),
             Mistake(_forgets_the_steps, NO_STEPS),
+            Mistake(_forgets_the_epochs, NO_EPOCHS),
+            Mistake(_shuffles_the_batches, OTHER_ORDER),
             Mistake(_trains_one_epoch, ONE_LONG_EPOCH),
             Mistake(_forgets_to_return, NO_HISTORY),
             Mistake(_returns_the_model, THE_MODEL_BACK),
@@ -1108,8 +1304,8 @@ EXERCISES = (
     Exercise(
         id="03.split",
         task=(
-            "Write split(dataset, n, seed): training, reshuffled in each epoch, and validation, n "
-            "random elements that stay the same."
+            "Write split(dataset, n, seed): training, shuffled whole and anew in each epoch, and "
+            "validation, n random elements that stay the same."
         ),
         solution=split,
         check=check_split,
@@ -1128,15 +1324,18 @@ EXERCISES = (
             Mistake(_never_reshuffles, TRAIN_FIXED),
             Mistake(_forgets_to_skip, NOT_CUT_OUT),
             Mistake(_shuffles_a_little, SMALL_BUFFER),
+            Mistake(_draws_a_block, SIDE_BY_SIDE),
+            Mistake(_mixes_training_a_little, TRAINING_SORTED),
             Mistake(_ignores_the_seed, SEED_IGNORED),
             Mistake(_has_a_seed_of_its_own, SEED_FIXED),
             Mistake(_swaps_the_parts, PARTS_SWAPPED),
             Mistake(_makes_batches, IN_BATCHES),
         ),
         right=(
-            "one order is fixed for the cut, and another is drawn anew in each epoch. A shuffle "
-            "reads all elements into its buffer before it gives the first one: of photos, split "
-            "the paths, before they are read."
+            "one order is fixed for the cut, and another is drawn anew in each epoch. A whole "
+            "shuffle reads all elements into its buffer before it gives the first one: of photos, "
+            "split the paths. And its seed isn't all: after another `tf.random.set_seed` the same "
+            "`shuffle(..., seed=seed)` gives another order."
         ),
     ),
 )

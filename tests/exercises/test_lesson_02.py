@@ -113,18 +113,22 @@ class BrighterRight:
 
     def by_tensorflow(photos, by):
         for photo in photos:
-            yield tf.saturate_cast(tf.cast(photo, tf.int32) + by, tf.uint8)
+            yield tf.saturate_cast(tf.cast(photo, tf.int32) + by, tf.uint8).numpy()
 
     def by_an_expression(photos, by):
         return (np.add(p, by, dtype=int).clip(0, 255).astype(np.uint8) for p in photos)
 
-    def one_ahead(photos, by):
-        ready = None
-        for photo in BrighterRight.by_floats(photos, by):
-            if ready is not None:
-                yield ready
-            ready = photo
-        yield ready
+    def into_an_array_of_its_own(photos, by):
+        for photo in photos:
+            result = np.empty_like(photo)
+            yield np.clip(photo.astype(int) + by, 0, 255, out=result, casting="unsafe")
+
+    def with_a_copy_for_nothing_to_do(photos, by):
+        for photo in photos:
+            yield photo.copy() if by == 0 else np.uint8(np.clip(photo.astype(int) + by, 0, 255))
+
+    def by_map(photos, by):
+        return map(lambda photo: next(BrighterRight.by_floats([photo], by)), photos)
 
 
 class PaddedRight:
@@ -286,6 +290,153 @@ def reuses_one_array(photos, by):
         yield here
 
 
+def limited(photo, by):
+    return np.clip(photo.astype(int) + by, 0, 255)
+
+
+def reuses_an_array_of_each_size(photos, by):
+    arrays = {}
+    for photo in photos:
+        array = arrays.setdefault(photo.shape, np.empty_like(photo))
+        array[:] = limited(photo, by)
+        yield array
+
+
+def reuses_two_arrays_in_turns(photos, by):
+    arrays = {}
+    for number, photo in enumerate(photos):
+        array = arrays.setdefault((number % 2, photo.shape), np.empty_like(photo))
+        array[:] = limited(photo, by)
+        yield array
+
+
+def reuses_an_array_of_the_first_size(photos, by):
+    array = None
+    for photo in photos:
+        array = np.empty_like(photo) if array is None else array
+        array[:] = limited(photo, by)
+        yield array
+
+
+def fills_an_array_of_the_first_size_with_out(photos, by):
+    array = None
+    for photo in photos:
+        array = np.empty_like(photo) if array is None else array
+        yield np.clip(photo.astype(int) + by, 0, 255, out=array, casting="unsafe")
+
+
+def copies_from_an_array_of_the_first_size(photos, by):
+    for array in fills_an_array_of_the_first_size_with_out(photos, by):
+        yield array.copy()
+
+
+def hands_over_the_photo(photos, by):
+    for photo in photos:
+        yield photo if by == 0 else limited(photo, by).astype(np.uint8)
+
+
+def hands_over_a_view(photos, by):
+    for photo in photos:
+        yield photo[:] if by == 0 else limited(photo, by).astype(np.uint8)
+
+
+def yields_tensors(photos, by):
+    for photo in photos:
+        yield tf.saturate_cast(tf.cast(photo, tf.int32) + by, tf.uint8)
+
+
+def yields_wrong_tensors(photos, by):
+    for photo in photos:
+        yield tf.constant(photo) + tf.cast(by % 256, tf.uint8)
+
+
+def one_late(photos, by):
+    ready = None
+    for photo in BrighterRight.by_floats(photos, by):
+        if ready is not None:
+            yield ready
+        ready = photo
+    yield ready
+
+
+def two_at_a_time(photos, by):
+    photos = iter(photos)
+    while pair := list(itertools.islice(photos, 2)):
+        yield from BrighterRight.by_floats(pair, by)
+
+
+def read_once(answer):
+    """An answer which reads all elements when the dataset is built, and keeps them."""
+
+    def reading(make, *size):
+        elements = list(make())
+        return answer(lambda: iter(elements), *size)
+
+    return reading
+
+
+def read_at_the_first_epoch(answer):
+    """An answer which keeps the elements of the first epoch."""
+
+    def reading(make, *size):
+        elements = []
+
+        def again():
+            if not elements:
+                elements.extend(make())
+            yield from elements
+
+        return answer(again, *size)
+
+    return reading
+
+
+def looked_at(answer):
+    """An answer which looks at an element when the dataset is built, and starts anew later."""
+
+    def looking(make, *size):
+        next(iter(make()))
+        return answer(make, *size)
+
+    return looking
+
+
+def by_signature_of(make):
+    return dataset_of(make, output_signature=signature_of(make))
+
+
+def bucketed(make, batch_size):
+    return sentences(make).bucket_by_sequence_length(
+        tf.size, [2, 5], [batch_size] * 3, padding_values=-1
+    )
+
+
+def from_pairs(pair, signature):
+    """An answer to 02.two_inputs whose generator yields `pair` of each example."""
+
+    def answer(make, batch_size):
+        pairs = dataset_of(lambda: map(pair, make()), output_signature=signature)
+        return pairs.batch(batch_size)
+
+    return answer
+
+
+def undescribed(signature):
+    """An answer to 02.two_inputs that only describes what `make` yields."""
+    return lambda make, n: dataset_of(make, output_signature=signature).batch(n)
+
+
+class TwoInputs:
+    def pair(one):
+        return inputs(one), targets(one)
+
+
+PAIR_OF_TUPLES = ((PHOTO, NUMBER), (KIND, NUMBER))
+PAIR_OF_DICTS = ({"photo": PHOTO, "age": NUMBER}, {"kind": KIND, "price": NUMBER})
+VECTOR, NUMBERS = Spec((1,), tf.float32), Spec((None,), tf.float32)
+BATCHES_OF_NUMBERS = {"age": NUMBERS, "kind": Spec((None,), tf.int32), "price": NUMBERS}
+
+
 def pads_with_zeros_before(make, batch_size):
     def batches():
         rows = make()
@@ -353,6 +504,18 @@ SAME = [
     ("02.brighter", fractions_without_a_limit, lesson.FRACTIONS),
     ("02.brighter", writes_into_the_photo_as_out, lesson.IN_PLACE),
     ("02.brighter", reuses_one_array, lesson.SHARED),
+    ("02.brighter", reuses_an_array_of_each_size, lesson.SHARED),
+    ("02.brighter", reuses_two_arrays_in_turns, lesson.SHARED),
+    ("02.brighter", reuses_an_array_of_the_first_size, lesson.SHARED),
+    ("02.brighter", fills_an_array_of_the_first_size_with_out, lesson.SHARED),
+    ("02.brighter", copies_from_an_array_of_the_first_size, lesson.ONE_SIZE),
+    ("02.brighter", hands_over_the_photo, lesson.ITSELF),
+    ("02.brighter", hands_over_a_view, lesson.ITSELF),
+    ("02.brighter", yields_tensors, lesson.TENSORS),
+    ("02.brighter", yields_wrong_tensors, lesson.TENSORS),
+    ("02.brighter", lambda photos, by: map(tf.Variable, photos), lesson.TENSORS),
+    ("02.brighter", one_late, lesson.LATE),
+    ("02.brighter", two_at_a_time, lesson.LATE),
     ("02.brighter", a_tuple_of_photos, lesson.PHOTOS_A_LIST),
     ("02.brighter", as_list_first, lesson.PHOTOS_COLLECTED),
     ("02.padded", pads_with_zeros_before, lesson.PADDED_BEFORE),
@@ -452,6 +615,91 @@ SAME = [
         "02.two_inputs",
         mapped(lambda one: (inputs(one), targets(one)), photo=Spec(None, tf.float32)),
         lesson.UNKNOWN_SHAPES,
+    ),
+    ("02.describe", read_once(described()), lesson.FROZEN),
+    ("02.describe", read_at_the_first_epoch(described()), lesson.FROZEN),
+    ("02.describe", lambda make: described()(make).cache(), lesson.FROZEN),
+    ("02.describe", looked_at(described()), lesson.STARTED_EARLY),
+    ("02.describe", by_signature_of, lesson.STARTED_EARLY),
+    ("02.padded", read_once(PaddedRight.with_shapes), lesson.FROZEN),
+    ("02.padded", read_once(PaddedRight.by_keras), lesson.FROZEN),
+    ("02.padded", read_at_the_first_epoch(PaddedRight.with_shapes), lesson.FROZEN),
+    ("02.padded", lambda make, n: PaddedRight.with_shapes(make, n).cache(), lesson.FROZEN),
+    ("02.padded", looked_at(PaddedRight.with_shapes), lesson.STARTED_EARLY),
+    ("02.two_inputs", read_once(TwoInputsRight.by_names), lesson.FROZEN),
+    ("02.two_inputs", read_at_the_first_epoch(TwoInputsRight.by_names), lesson.FROZEN),
+    ("02.two_inputs", lambda make, n: TwoInputsRight.by_names(make, n).cache(), lesson.FROZEN),
+    ("02.two_inputs", looked_at(TwoInputsRight.by_names), lesson.STARTED_EARLY),
+    ("02.describe", lambda make: described()(make).shuffle(9, seed=3), lesson.PICTURES_REORDERED),
+    (
+        "02.padded",
+        lambda make, n: PaddedRight.with_shapes(lambda: reversed(list(make())), n),
+        lesson.SENTENCES_REORDERED,
+    ),
+    ("02.padded", bucketed, lesson.SENTENCES_REORDERED),
+    (
+        "02.two_inputs",
+        lambda make, n: TwoInputsRight.by_names(lambda: reversed(list(make())), n),
+        lesson.REORDERED,
+    ),
+    (
+        "02.two_inputs",
+        lambda make, n: examples(make).shuffle(9, seed=1).map(TwoInputs.pair).batch(n),
+        lesson.REORDERED,
+    ),
+    (
+        "02.two_inputs",
+        lambda make, n: TwoInputsRight.by_names(make, n).shuffle(9, seed=3),
+        lesson.REORDERED,
+    ),
+    ("02.two_inputs", mapped(TwoInputs.pair, age=VECTOR), lesson.NUMBER_FOR_VECTOR),
+    ("02.two_inputs", mapped(TwoInputs.pair, price=VECTOR), lesson.NUMBER_FOR_VECTOR),
+    (
+        "02.two_inputs",
+        from_pairs(
+            lambda one: ((one["photo"], one["age"]), (one["kind"], one["price"])),
+            ((PHOTO, VECTOR), (KIND, NUMBER)),
+        ),
+        lesson.NUMBER_FOR_VECTOR,
+    ),
+    (
+        "02.two_inputs",
+        from_pairs(
+            lambda one: ((one["photo"], [one["age"]]), (one["kind"], one["price"])),
+            PAIR_OF_TUPLES,
+        ),
+        lesson.VECTOR_FOR_NUMBER,
+    ),
+    (
+        "02.two_inputs",
+        from_pairs(lambda one: (inputs(one), [one["kind"], one["price"]]), PAIR_OF_DICTS),
+        lesson.LISTS,
+    ),
+    (
+        "02.two_inputs",
+        from_pairs(
+            lambda one: (inputs(one), [one["kind"], one["price"]]), (PAIR_OF_DICTS[0], (KIND, KIND))
+        ),
+        lesson.LISTS,
+    ),
+    (
+        "02.two_inputs",
+        from_pairs(
+            lambda one: (inputs(one), [one["kind"], one["price"]]), (PAIR_OF_DICTS[0], [KIND, KIND])
+        ),
+        lesson.LIST_IN_SIGNATURE,
+    ),
+    ("02.two_inputs", undescribed(list(PAIR_OF_DICTS)), lesson.LIST_IN_SIGNATURE),
+    ("02.describe", described(box=[NUMBER] * 4), lesson.LIST_IN_SIGNATURE),
+    (
+        "02.two_inputs",
+        undescribed({"photo": Spec((None, 8, 8, 3), tf.float32)} | BATCHES_OF_NUMBERS),
+        lesson.ONE_PART,
+    ),
+    (
+        "02.two_inputs",
+        mapped(TwoInputs.pair, photo=Spec((None, 8, 8, 3), tf.float32), **BATCHES_OF_NUMBERS),
+        lesson.BATCHED_TWICE,
     ),
 ]
 

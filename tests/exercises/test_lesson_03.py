@@ -1,7 +1,9 @@
 """What is particular to lesson 03's exercises: right answers other than ours, and odd ones."""
 
 import itertools
+import math
 import random
+import tracemalloc
 import warnings
 
 import keras
@@ -118,6 +120,25 @@ class RowsRight:
 
         return tf.data.Dataset.range(0, len(array), size).map(read)
 
+    def prefetched_by_one(array, size):
+        return lesson_03.rows_of(array, size).prefetch(1)
+
+    def prefetched_by_two(array, size):
+        return lesson_03.rows_of(array, size).prefetch(2)
+
+    def read_in_parallel(array, size):
+        def read(start):
+            rows = tf.numpy_function(lambda at: array[at : at + size], [start], tf.float32)
+            return tf.ensure_shape(rows, (None, array.shape[1]))
+
+        starts = tf.data.Dataset.range(0, len(array), size)
+        return starts.map(read, num_parallel_calls=tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+
+    def rows_prefetched_too(array, size):
+        one = tf.TensorSpec(array.shape[1:], tf.float32)
+        rows = from_generator(lambda: iter(array), output_signature=one).apply(promise(len(array)))
+        return rows.prefetch(size).batch(size, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+
     def of_views(array, size):
         views = [array[start : start + size] for start in range(0, len(array), size)]
         signature = tf.TensorSpec((None, None), tf.float32)
@@ -151,6 +172,10 @@ class TrainRight:
             dataset.repeat(), None, None, epochs, 1, callbacks=quiet, steps_per_epoch=steps
         )
 
+    def promised_over_all(model, dataset, steps, epochs):
+        data = dataset.repeat().apply(promise(steps * epochs))
+        return model.fit(x=data, steps_per_epoch=steps, epochs=epochs)
+
     def rounds_counted(model, dataset, steps, epochs):
         return model.fit(
             dataset.cache().repeat(steps * epochs),
@@ -182,6 +207,11 @@ class SplitRight:
     def with_a_small_second_buffer(dataset, n, seed):
         order = mixed(dataset, seed)
         return order.skip(n).shuffle(5), order.take(n).shuffle(n)
+
+    def by_a_filter(dataset, n, seed):
+        chosen = random.Random(seed).sample(list(dataset.as_numpy_iterator()), n)
+        training = dataset.filter(lambda number: tf.reduce_all(number != chosen))
+        return training.shuffle(len(dataset)), tf.data.Dataset.from_tensor_slices(chosen)
 
     def by_a_global_seed(dataset, n, seed):
         tf.random.set_seed(seed)
@@ -237,6 +267,76 @@ def with_replacement(data, labels, batch_size, rng):
         yield data[order[start : start + batch_size]], labels[order[start : start + batch_size]]
 
 
+def turns_backwards(data, labels, batch_size, rng):
+    order = np.roll(np.arange(len(data))[::-1], rng.integers(1, len(data)))
+    for chosen in np.split(order, range(batch_size, len(order), batch_size)):
+        yield data[chosen], labels[chosen]
+
+
+def from_a_buffer(held, data, labels, batch_size, rng):
+    """The order of a buffer of `held` positions, as `shuffle` draws it."""
+    buffer, order = [], []
+    for position in range(len(data)):
+        buffer.append(position)
+        if len(buffer) == held:
+            order.append(buffer.pop(rng.integers(held)))
+    order = np.array(order + rng.permutation(buffer).tolist())
+    for chosen in np.split(order, range(batch_size, len(order), batch_size)):
+        yield data[chosen], labels[chosen]
+
+
+def buffer_of_a_batch_and_one(data, labels, batch_size, rng):
+    yield from from_a_buffer(batch_size + 1, data, labels, batch_size, rng)
+
+
+def buffer_of_a_hundred(data, labels, batch_size, rng):
+    yield from from_a_buffer(100, data, labels, batch_size, rng)
+
+
+def pairs_together(data, labels, batch_size, rng):
+    pairs = rng.permutation(np.arange(0, len(data), 2))
+    order = np.stack([pairs, pairs + 1], axis=1).ravel()
+    order = order[order < len(data)]
+    for chosen in np.split(order, range(batch_size, len(order), batch_size)):
+        yield data[chosen], labels[chosen]
+
+
+def rows_prefetched_far(array, size):
+    one = tf.TensorSpec(array.shape[1:], tf.float32)
+    rows = from_generator(lambda: iter(array), output_signature=one).apply(promise(len(array)))
+    return rows.prefetch(200).batch(size)
+
+
+def all_prefetched(array, size):
+    return lesson_03.rows_of(array, size).prefetch(len(array))
+
+
+def rows_ahead_in_blocks(array, size):
+    """Copies the rows of 50 batches at a time."""
+
+    def slices():
+        for block in range(0, len(array), 50 * size):
+            rows = array[block : block + 50 * size].copy()
+            for start in range(0, len(rows), size):
+                yield rows[start : start + size]
+
+    dataset = from_generator(slices, output_signature=sliced(array, size)[1])
+    return dataset.apply(promise(-(-len(array) // size)))
+
+
+def ensures_the_size(array, size):
+    shape = size, array.shape[1]
+    return lesson_03.rows_of(array, size).map(lambda rows: tf.ensure_shape(rows, shape))
+
+
+def sets_the_size(array, size):
+    def with_size(rows):
+        rows.set_shape((size, array.shape[1]))
+        return rows
+
+    return lesson_03.rows_of(array, size).map(with_size)
+
+
 def copies_at_once(array, size):
     slices, signature = sliced(array.copy(), size)
     dataset = from_generator(slices, output_signature=signature)
@@ -271,6 +371,38 @@ def promises_the_steps(model, dataset, steps, epochs):
     return model.fit(dataset.repeat().apply(promise(steps)), epochs=epochs)
 
 
+def promises_and_says_the_steps(model, dataset, steps, epochs):
+    return model.fit(dataset.apply(promise(steps)), steps_per_epoch=steps, epochs=epochs)
+
+
+def promises_and_repeats_with_steps(model, dataset, steps, epochs):
+    data = dataset.repeat().apply(promise(steps))
+    return model.fit(x=data, steps_per_epoch=steps, epochs=epochs)
+
+
+def promises_before_it_repeats(model, dataset, steps, epochs):
+    data = dataset.apply(promise(steps)).repeat()
+    return model.fit(data, steps_per_epoch=steps, epochs=epochs)
+
+
+def promises_all_without_repeat(model, dataset, steps, epochs):
+    data = dataset.apply(promise(steps * epochs))
+    return model.fit(data, steps_per_epoch=steps, epochs=epochs)
+
+
+def neither_steps_nor_epochs(model, dataset, steps, epochs):
+    return model.fit(dataset.take(steps))
+
+
+def shuffles_the_repeated(model, dataset, steps, epochs):
+    return model.fit(dataset.repeat().shuffle(10), steps_per_epoch=steps, epochs=epochs)
+
+
+def begins_in_the_middle(model, dataset, steps, epochs):
+    data = dataset.skip(2).concatenate(dataset.take(2)).repeat()
+    return model.fit(data, steps_per_epoch=steps, epochs=epochs)
+
+
 def fits_in_a_loop_without_repeat(model, dataset, steps, epochs):
     for epoch in range(epochs):
         history = model.fit(
@@ -280,11 +412,11 @@ def fits_in_a_loop_without_repeat(model, dataset, steps, epochs):
 
 
 def two_shuffles(dataset, n, seed):
-    return dataset.shuffle(30).skip(n), dataset.shuffle(30).take(n)
+    return dataset.shuffle(60).skip(n), dataset.shuffle(60).take(n)
 
 
 def two_shuffles_of_a_seed(dataset, n, seed):
-    return dataset.shuffle(30, seed=seed).skip(n), dataset.shuffle(30, seed=seed).take(n)
+    return dataset.shuffle(60, seed=seed).skip(n), dataset.shuffle(60, seed=seed).take(n)
 
 
 def cached_before_the_cut(dataset, n, seed):
@@ -295,6 +427,32 @@ def cached_before_the_cut(dataset, n, seed):
 def a_thousand(dataset, n, seed):
     order = dataset.shuffle(1000, seed=seed, reshuffle_each_iteration=False)
     return order.skip(n).shuffle(1000), order.take(n)
+
+
+def a_block_by_python(dataset, n, seed):
+    numbers = list(dataset.as_numpy_iterator())
+    start = random.Random(seed).randrange(n, len(numbers) - n)
+    slices = tf.data.Dataset.from_tensor_slices
+    training = slices(numbers[:start] + numbers[start + n :])
+    return training.shuffle(len(numbers)), slices(numbers[start : start + n])
+
+
+def blocks_of_three(dataset, n, seed):
+    blocks = dataset.batch(3)
+    order = blocks.shuffle(len(blocks), seed=seed, reshuffle_each_iteration=False).unbatch()
+    return order.skip(n).shuffle(len(dataset)), order.take(n)
+
+
+def filters_and_mixes_a_little(dataset, n, seed):
+    chosen = random.Random(seed).sample(list(dataset.as_numpy_iterator()), n)
+    training = dataset.filter(lambda number: tf.reduce_all(number != chosen))
+    return training.shuffle(10), tf.data.Dataset.from_tensor_slices(chosen)
+
+
+def filters_and_mixes_a_thousand(dataset, n, seed):
+    chosen = random.Random(seed).sample(list(dataset.as_numpy_iterator()), n)
+    training = dataset.filter(lambda number: tf.reduce_all(number != chosen))
+    return training.shuffle(1000), tf.data.Dataset.from_tensor_slices(chosen)
 
 
 def unshuffled_at_all(dataset, n, seed):
@@ -327,18 +485,38 @@ def reseeds_and_draws(dataset, n, seed):
         ("03.batches", draws_from_python, lesson_03.NOT_FROM_RNG),
         ("03.batches", draws_for_ever, lesson_03.NO_END),
         ("03.batches", with_replacement, lesson_03.DRAWN_ANEW),
+        ("03.batches", turns_backwards, lesson_03.STILL_NEIGHBOURS),
+        ("03.batches", buffer_of_a_batch_and_one, lesson_03.STILL_NEIGHBOURS),
+        ("03.batches", pairs_together, lesson_03.STILL_NEIGHBOURS),
+        ("03.batches", buffer_of_a_hundred, lesson_03.NEVER_EARLY),
         ("03.rows", copies_at_once, lesson_03.COPIED),
+        ("03.rows", rows_prefetched_far, lesson_03.READ_AHEAD),
+        ("03.rows", rows_ahead_in_blocks, lesson_03.READ_AHEAD),
+        ("03.rows", all_prefetched, lesson_03.COPIED_AT_THE_START),
+        ("03.rows", ensures_the_size, lesson_03.SIZE_IN_THE_SIGNATURE),
+        ("03.rows", sets_the_size, lesson_03.SIZE_IN_THE_SIGNATURE),
         ("03.rows", a_constant, lesson_03.COPIED),
         ("03.rows", last_dropped_and_promised, lesson_03.LAST_ROWS_LOST),
         ("03.rows", drops_the_remainder, lesson_03.LAST_ROWS_LOST),
         ("03.rows", shares_without_a_promise, lesson_03.LENGTH_UNKNOWN),
         ("03.train", takes_of_the_repeated, lesson_03.ALWAYS_THE_SAME),
-        ("03.train", promises_the_steps, lesson_03.ALWAYS_THE_SAME),
+        ("03.train", promises_the_steps, lesson_03.PROMISED),
+        ("03.train", promises_and_says_the_steps, lesson_03.PROMISED),
+        ("03.train", promises_and_repeats_with_steps, lesson_03.PROMISED),
+        ("03.train", promises_before_it_repeats, lesson_03.PROMISE_BROKEN),
+        ("03.train", promises_all_without_repeat, lesson_03.PROMISE_BROKEN),
+        ("03.train", neither_steps_nor_epochs, lesson_03.NO_EPOCHS),
+        ("03.train", shuffles_the_repeated, lesson_03.OTHER_ORDER),
+        ("03.train", begins_in_the_middle, lesson_03.OTHER_ORDER),
         ("03.train", fits_in_a_loop_without_repeat, lesson_03.FIT_IN_A_LOOP),
         ("03.split", two_shuffles, lesson_03.LEAKS),
         ("03.split", two_shuffles_of_a_seed, lesson_03.LEAKS),
         ("03.split", cached_before_the_cut, lesson_03.LEAKS),
         ("03.split", a_thousand, lesson_03.SMALL_BUFFER),
+        ("03.split", a_block_by_python, lesson_03.SIDE_BY_SIDE),
+        ("03.split", blocks_of_three, lesson_03.SIDE_BY_SIDE),
+        ("03.split", filters_and_mixes_a_little, lesson_03.TRAINING_SORTED),
+        ("03.split", filters_and_mixes_a_thousand, lesson_03.TRAINING_SORTED),
         ("03.split", unshuffled_at_all, lesson_03.FIRST_ONES),
         ("03.split", cuts_then_shuffles, lesson_03.FIRST_ONES),
         ("03.split", fixed_by_a_list, lesson_03.TRAIN_FIXED),
@@ -424,6 +602,16 @@ def with_targets(array, size):
     return lesson_03.rows_of(array, size).map(lambda rows: (rows, rows))
 
 
+def tuples_of_one(array, size):
+    slices, signature = sliced(array, size)
+    dataset = from_generator(lambda: zip(slices()), output_signature=(signature,))
+    return dataset.apply(promise(-(-len(array) // size)))
+
+
+def dicts_of_one(array, size):
+    return lesson_03.rows_of(array, size).map(lambda rows: {"rows": rows})
+
+
 def two_more_promised(array, size):
     slices, signature = sliced(array, size)
     dataset = from_generator(slices, output_signature=signature)
@@ -502,6 +690,21 @@ def endless_training(dataset, n, seed):
     return training.repeat(), validation
 
 
+def single_tuples(dataset, n, seed):
+    training, validation = lesson_03.split(dataset, n, seed)
+    return training.map(lambda number: (number,)), validation
+
+
+def six_too_few_of_many(dataset, n, seed):
+    training, validation = lesson_03.split(dataset, n, seed)
+    return (training.skip(6) if n == 150 else training), validation
+
+
+def nothing_of_many(dataset, n, seed):
+    training, validation = lesson_03.split(dataset, n, seed)
+    return (training.take(0), validation.take(0)) if n == 150 else (training, validation)
+
+
 def with_positions(dataset, n, seed):
     training, validation = lesson_03.split(dataset, n, seed)
     return training.enumerate(), validation
@@ -517,9 +720,9 @@ def lists(dataset, n, seed):
     return numbers[n:], numbers[:n]
 
 
-def only_six(dataset, n, seed):
+def only_twelve(dataset, n, seed):
     order = mixed(dataset, seed)
-    return order.skip(6).shuffle(24), order.take(6)
+    return order.skip(12).shuffle(48), order.take(12)
 
 
 def a_dataset(*anything):
@@ -585,6 +788,8 @@ def raises(*anything):
         ("03.rows", never_ending_rows, "[118.0, 119.0]], [[100.0, 101.0], [102.0, 103.0], [104"),
         ("03.rows", in_doubles, "Yours are described as\nTensorSpec(shape=(None, 2), dtype=tf.fl"),
         ("03.rows", with_targets, "Yours are described as\nTensorSpec(shape=(None, 2), dtype=tf."),
+        ("03.rows", tuples_of_one, "Each element is a tuple of one, and should be the tensor in"),
+        ("03.rows", dicts_of_one, "Each element is a dict of one, and should be the tensor in it,"),
         (
             "03.rows",
             two_more_promised,
@@ -613,12 +818,23 @@ def raises(*anything):
         ("03.split", a_tensor, "gave back an EagerTensor. It should return two datasets"),
         ("03.split", raises, "LookupError: no idea\nin line "),
         ("03.split", the_last_ones, lesson_03.LAST_ONES),
-        ("03.split", half_of_it, "training should hold 24 and validation 6. Yours hold 18 and 6."),
-        ("03.split", endless_training, "Yours hold more than 30 and 6."),
+        (
+            "03.split",
+            half_of_it,
+            "training should hold 48 and validation 12. Yours hold 36 and 12.",
+        ),
+        ("03.split", endless_training, "Yours hold more than 60 and 12."),
+        ("03.split", single_tuples, "Each element is a tuple of one, and should be the tensor in"),
+        ("03.split", six_too_few_of_many, "Of 1500 elements, 150 for validation, training should"),
+        ("03.split", nothing_of_many, "training should hold 1350 and validation 150. Yours hold 0"),
         ("03.split", with_positions, "The elements should be single ints, as in the dataset."),
         ("03.split", others, "There are numbers in the parts that the dataset doesn't hold."),
         ("03.split", lists, "Training is a list, and should be a dataset."),
-        ("03.split", only_six, "training should hold 9 and validation 15. Yours hold 18 and 6."),
+        (
+            "03.split",
+            only_twelve,
+            "training should hold 1350 and validation 150. Yours hold 1488 and 12.",
+        ),
     ],
 )
 def test_other_wrong_answers_are_told_how(id, answer, words):
@@ -683,8 +899,80 @@ def test_training_is_quiet(capfd):
     assert capfd.readouterr().out == ""
 
 
-def test_a_prefetch_never_counts_as_a_copy():
-    assert {said("03.rows", RowsRight.prefetched)[:5] for _ in range(20)} == {"Right"}
+@pytest.mark.parametrize("name", ["prefetched", "prefetched_by_one", "prefetched_by_two"])
+def test_a_short_prefetch_never_counts_as_a_copy(name):
+    answer = getattr(RowsRight, name)
+    assert {said("03.rows", answer)[:5] for _ in range(7)} == {"Right"}
+
+
+def test_a_long_prefetch_is_always_found():
+    told = {said("03.rows", lesson_03._prefetches_a_hundred) for _ in range(7)}
+    assert told == {f"Wrong: {lesson_03.READ_AHEAD}"}
+
+
+@pytest.mark.parametrize("global_seed", [None, 0, 7])
+def test_the_split_is_judged_alike_whatever_the_global_seed(global_seed, seeds_put_back):
+    tf.random.set_seed(global_seed)
+    task = get("03.split")
+    for mistake in task.mistakes:
+        assert said("03.split", mistake.answer) == f"Wrong: {mistake.message}"
+    for answer in (lesson_03.split, SplitRight.by_a_global_seed, SplitRight.from_the_other_end):
+        assert said("03.split", answer) == f"Right: {task.right}"
+
+
+# ------------------------------------------------- how rarely a true shuffle is refused: under 1e-9
+
+
+def none_early(count, places):
+    """The probability that no element of a whole shuffle comes `places` places early, or more.
+
+    Place k can then hold the numbers below k + places alone: `places` choices for each of the
+    first count - places places, one fewer for each one after them.
+    """
+    ways = (count - places) * math.log(places) + math.lgamma(places + 1)
+    return math.exp(ways - math.lgamma(count + 1))
+
+
+def many_near(count, reach, most):
+    """At least the probability that `most` neighbours of a shuffle lay within `reach` places.
+
+    After k elements the next one is one of count - k, of which 2 * reach at most are near: so
+    there are never more likely many than with independent draws of these chances.
+    """
+    chances = np.array([1.0])  # of 0, 1, 2, ... near ones
+    for k in range(1, count):
+        near = min(1.0, 2 * reach / (count - k))
+        chances = np.convolve(chances, [1 - near, near])
+    return chances[most:].sum()
+
+
+def few_blocks(count, chosen, most):
+    """The probability that so many numbers, drawn from `count`, make at most `most` blocks."""
+    ways = sum(
+        math.comb(chosen - 1, blocks - 1) * math.comb(count - chosen + 1, blocks)
+        for blocks in range(1, most + 1)
+    )
+    return ways / math.comb(count, chosen)
+
+
+def test_the_formulas_agree_with_all_orders_of_seven():
+    orders = np.array(list(itertools.permutations(range(7))))
+    early = (orders - np.arange(7)).max(axis=1)
+    assert none_early(7, 4) == pytest.approx(np.mean(early < 4))
+    near = (np.abs(np.diff(orders, axis=1)) <= 1).sum(axis=1)
+    assert many_near(7, 1, 4) >= np.mean(near >= 4)
+    drawn = np.array(list(itertools.combinations(range(7), 4)))
+    blocks = 1 + (np.diff(drawn, axis=1) > 1).sum(axis=1)
+    assert few_blocks(7, 4, 2) == pytest.approx(np.mean(blocks <= 2))
+
+
+def test_a_whole_shuffle_is_refused_less_than_once_in_a_thousand_million_times():
+    of_batches = none_early(300, 200) + many_near(300, 10, 150)
+    assert of_batches < 1e-9
+    none_from_the_last_part = math.comb(1300, 150) / math.comb(1500, 150)
+    of_a_mixture = none_early(1350, 1100) + few_blocks(1500, 150, 75) + none_from_the_last_part
+    same_or_at_an_end = 3 / math.comb(60, 12) + 2 / math.comb(50, 30)
+    assert of_a_mixture + same_or_at_an_end < 1e-9
 
 
 # --------------------------------------------------------------------- what a right answer is told
@@ -696,6 +984,22 @@ def test_a_batch_is_a_copy():
     assert not any(np.shares_memory(rows, data) for rows, _ in drawn)
 
 
+def test_data_chosen_takes_a_batch_and_data_order_the_whole():
+    data, labels = np.zeros((1000, 1000)), np.zeros(1000)
+
+    def most_taken(answer):
+        tracemalloc.start()
+        try:
+            for _ in answer(data, labels, 10, np.random.default_rng(0)):
+                pass
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert most_taken(lesson_03.batches) < data.nbytes / 10
+    assert most_taken(BatchesRight.whole_copies_first) >= data.nbytes
+
+
 def test_rows_of_reads_a_file_too(tmp_path):
     path = tmp_path / "rows.npy"
     np.save(path, np.arange(14, dtype=np.float32).reshape(7, 2))
@@ -705,6 +1009,18 @@ def test_rows_of_reads_a_file_too(tmp_path):
     changed.flush()
     assert len(dataset) == 3
     assert [rows.numpy()[:, 0].tolist() for rows in dataset] == [[0, 2, 4], [6, 8, 10], [100]]
+
+
+@pytest.mark.parametrize("steps", [{}, {"steps_per_epoch": 3}], ids=["no steps", "steps"])
+@pytest.mark.parametrize("repeated", [False, True])
+def test_a_promise_of_three_begins_anew_with_every_pass(steps, repeated):
+    dataset = lesson_03._numbered(5)
+    dataset = (dataset.repeat() if repeated else dataset).apply(promise(3))
+    model = lesson_03._Noting(most=100)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(dataset, epochs=4, verbose=0, **steps)
+    assert model.noted == [[0, 1, 2]] * 4
 
 
 def test_fit_keeps_one_iterator_for_all_epochs():
@@ -739,3 +1055,13 @@ def test_a_shuffle_reads_all_before_it_gives_the_first():
     training, _ = lesson_03.split(dataset, 5, seed=1)
     next(iter(training))
     assert read == list(range(20))
+
+
+def test_a_shuffle_mixes_its_seed_with_the_global_one(seeds_put_back):
+    def validation(global_seed):
+        tf.random.set_seed(global_seed)
+        return [int(number) for number in lesson_03.split(tf.data.Dataset.range(60), 12, 3)[1]]
+
+    drawn = {seed: validation(seed) for seed in (None, 0, 7)}
+    assert drawn == {seed: validation(seed) for seed in (None, 0, 7)}
+    assert drawn[None] != drawn[0] != drawn[7] != drawn[None]
