@@ -1238,9 +1238,9 @@ def _made(call: str, answer: Callable, *given: object) -> tf.data.Dataset:
             raise Wrong(LIST_IN_SIGNATURE) from None
         raise
     except ValueError as error:
-        found = re.search(UNSUPPORTED, str(error), re.DOTALL)
-        if found and "Tensor" not in found[1]:  # not in a function of `map`
-            raise Wrong(_no_tensor(found[2])) from None
+        found = re.search(UNSUPPORTED, str(error))
+        if found:
+            raise Wrong(_no_tensor(found[1])) from None
         raise
     if isinstance(result, tf.data.Dataset):
         return result
@@ -1253,11 +1253,8 @@ def _made(call: str, answer: Callable, *given: object) -> tf.data.Dataset:
     raise Wrong(f"{call} gave back {_kind(result)}, not a dataset.{forgotten}")
 
 
-# What from_tensor_slices and the like write, with whole arrays.
-UNSUPPORTED = (
-    r"Attempt to convert a value \((.+)\) with an unsupported type "
-    r"\(<class '(dict|list|tuple|function|generator)'>\)"
-)
+# What from_tensor_slices and the like write, after whole arrays.
+UNSUPPORTED = r"unsupported type \(<class '(dict|list|tuple|function|generator)'>\) to a Tensor"
 
 
 def _no_tensor(kind: str) -> str:

@@ -13,6 +13,7 @@ import tensorflow as tf
 from course_utils.classroom import workspace
 from course_utils.classroom.exercise import check
 from course_utils.exercises import lesson_02 as lesson
+from course_utils.feeding.signatures import signature_of
 
 Spec = tf.TensorSpec
 dataset_of = tf.data.Dataset.from_generator
@@ -53,6 +54,10 @@ def inputs(one):
 
 def targets(one):
     return {"kind": one["kind"], "price": one["price"]}
+
+
+def pair(one):
+    return inputs(one), targets(one)
 
 
 def mapped(function, **parts):
@@ -128,7 +133,7 @@ class BrighterRight:
             yield photo.copy() if by == 0 else np.uint8(np.clip(photo.astype(int) + by, 0, 255))
 
     def by_map(photos, by):
-        return map(lambda photo: next(BrighterRight.by_floats([photo], by)), photos)
+        return map(np.uint8, (np.clip(photo.astype(int) + by, 0, 255) for photo in photos))
 
 
 class PaddedRight:
@@ -411,24 +416,16 @@ def bucketed(make, batch_size):
     )
 
 
-def from_pairs(pair, signature):
-    """An answer to 02.two_inputs whose generator yields `pair` of each example."""
-
-    def answer(make, batch_size):
-        pairs = dataset_of(lambda: map(pair, make()), output_signature=signature)
-        return pairs.batch(batch_size)
-
-    return answer
+def generated(change, signature):
+    """An answer to 02.two_inputs whose generator changes each example."""
+    return lambda make, n: dataset_of(
+        lambda: map(change, make()), output_signature=signature
+    ).batch(n)
 
 
-def undescribed(signature):
+def only_described(signature):
     """An answer to 02.two_inputs that only describes what `make` yields."""
     return lambda make, n: dataset_of(make, output_signature=signature).batch(n)
-
-
-class TwoInputs:
-    def pair(one):
-        return inputs(one), targets(one)
 
 
 PAIR_OF_TUPLES = ((PHOTO, NUMBER), (KIND, NUMBER))
@@ -644,7 +641,7 @@ SAME = [
     ),
     (
         "02.two_inputs",
-        lambda make, n: examples(make).shuffle(9, seed=1).map(TwoInputs.pair).batch(n),
+        lambda make, n: examples(make).shuffle(9, seed=1).map(pair).batch(n),
         lesson.REORDERED,
     ),
     (
@@ -652,11 +649,11 @@ SAME = [
         lambda make, n: TwoInputsRight.by_names(make, n).shuffle(9, seed=3),
         lesson.REORDERED,
     ),
-    ("02.two_inputs", mapped(TwoInputs.pair, age=VECTOR), lesson.NUMBER_FOR_VECTOR),
-    ("02.two_inputs", mapped(TwoInputs.pair, price=VECTOR), lesson.NUMBER_FOR_VECTOR),
+    ("02.two_inputs", mapped(pair, age=VECTOR), lesson.NUMBER_FOR_VECTOR),
+    ("02.two_inputs", mapped(pair, price=VECTOR), lesson.NUMBER_FOR_VECTOR),
     (
         "02.two_inputs",
-        from_pairs(
+        generated(
             lambda one: ((one["photo"], one["age"]), (one["kind"], one["price"])),
             ((PHOTO, VECTOR), (KIND, NUMBER)),
         ),
@@ -664,7 +661,7 @@ SAME = [
     ),
     (
         "02.two_inputs",
-        from_pairs(
+        generated(
             lambda one: ((one["photo"], [one["age"]]), (one["kind"], one["price"])),
             PAIR_OF_TUPLES,
         ),
@@ -672,33 +669,33 @@ SAME = [
     ),
     (
         "02.two_inputs",
-        from_pairs(lambda one: (inputs(one), [one["kind"], one["price"]]), PAIR_OF_DICTS),
+        generated(lambda one: (inputs(one), [one["kind"], one["price"]]), PAIR_OF_DICTS),
         lesson.LISTS,
     ),
     (
         "02.two_inputs",
-        from_pairs(
+        generated(
             lambda one: (inputs(one), [one["kind"], one["price"]]), (PAIR_OF_DICTS[0], (KIND, KIND))
         ),
         lesson.LISTS,
     ),
     (
         "02.two_inputs",
-        from_pairs(
+        generated(
             lambda one: (inputs(one), [one["kind"], one["price"]]), (PAIR_OF_DICTS[0], [KIND, KIND])
         ),
         lesson.LIST_IN_SIGNATURE,
     ),
-    ("02.two_inputs", undescribed(list(PAIR_OF_DICTS)), lesson.LIST_IN_SIGNATURE),
+    ("02.two_inputs", only_described(list(PAIR_OF_DICTS)), lesson.LIST_IN_SIGNATURE),
     ("02.describe", described(box=[NUMBER] * 4), lesson.LIST_IN_SIGNATURE),
     (
         "02.two_inputs",
-        undescribed({"photo": Spec((None, 8, 8, 3), tf.float32)} | BATCHES_OF_NUMBERS),
+        only_described({"photo": Spec((None, 8, 8, 3), tf.float32)} | BATCHES_OF_NUMBERS),
         lesson.ONE_PART,
     ),
     (
         "02.two_inputs",
-        mapped(TwoInputs.pair, photo=Spec((None, 8, 8, 3), tf.float32), **BATCHES_OF_NUMBERS),
+        mapped(pair, photo=Spec((None, 8, 8, 3), tf.float32), **BATCHES_OF_NUMBERS),
         lesson.BATCHED_TWICE,
     ),
 ]
@@ -792,6 +789,23 @@ def itself_a_generator(make, batch_size):
     yield from make()
 
 
+def lists_of_sentences(make, batch_size):
+    def batches():
+        rows = make()
+        while batch := list(itertools.islice(rows, batch_size)):
+            yield batch
+
+    return dataset_of(batches, output_signature=Spec((None, None), tf.int32))
+
+
+def by_slices(make, batch_size):
+    return tf.data.Dataset.from_tensor_slices(list(make())).map(pair).batch(batch_size)
+
+
+MADE = '`{"photo": ..., "age": ..., "kind": ..., "price": ...}`'
+DICTS = '`({"photo": ..., "age": ...}, {"kind": ..., "price": ...})`'
+NO_MATCH = "did not match the expected structure. The signature describes "
+
 ODD = [
     ("02.describe", lambda make: None, "records(make) gave back None, not a dataset. Is `ret"),
     ("02.describe", lambda make: make, "gave back a function, not a dataset."),
@@ -825,6 +839,38 @@ ODD = [
     ("02.describe", used_up, "Of 2 pictures your dataset gives none in its second epoch."),
     ("02.describe", endless_pictures, "Of 2 pictures your dataset gives more than 3 in its first"),
     ("02.describe", in_an_ordered_dict, "that did not match the expected structure."),
+    (
+        "02.describe",
+        in_an_ordered_dict,
+        NO_MATCH + '`OrderedDict(...)`, and the element is `{"image": ..., "name": ..., "box": ',
+    ),
+    (
+        "02.describe",
+        lambda make: described()(lambda: (tuple(one.values()) for one in make())),
+        NO_MATCH + '`{"image": ..., "name": ..., "box": ...}`, and the element is `(..., ..., ..',
+    ),
+    ("02.describe", lambda make: described()(make).batch(1), "that of a batch. The pictures sho"),
+    (
+        "02.describe",
+        described(
+            image=Spec((None, None, None, 3), tf.uint8),
+            name=Spec((None,), tf.string),
+            box=Spec((None, 4), tf.float32),
+        ),
+        "leave `batch` out, and let the signature describe a single one.",
+    ),
+    (
+        "02.describe",
+        lambda make: tf.data.Dataset.from_tensor_slices(list(make())),
+        "TensorFlow was given a dict to make a tensor of, and can't. Give `make` itself to tf.dat",
+    ),
+    ("02.describe", lambda make: tf.data.Dataset.from_tensors(make), "was given a function to"),
+    ("02.describe", lambda make: tf.data.Dataset.from_tensors(make()), "was given a generator to"),
+    (
+        "02.describe",
+        lambda make: described()(make).map(lambda one: one | {"box": tf.reshape(one, (4,))}),
+        "TypeError: in user code:",
+    ),
     ("02.describe", upside_down, '"image" of element 0 arrives changed in the first epoch'),
     ("02.describe", lambda make: dataset_of(make), "TypeError: To specify the output signature"),
     ("02.describe", described(name=tf.string), "TypeError: `output_signature` must contain"),
@@ -881,7 +927,83 @@ ODD = [
         lambda make, n: sentences(make, Spec((None, None), tf.int32)).padded_batch(n),
         "InvalidArgumentError: TypeError: `generator` yielded an element of shape (3,) where",
     ),
+    (
+        "02.padded",
+        lists_of_sentences,
+        "yielded `[..., ...]` where the signature says int32, and TensorFlow can't make one tensor "
+        "of it: its parts differ in shape.",
+    ),
     ("02.two_inputs", lambda make, n: None, "for_model(make, 2) gave back None, not a dataset."),
+    ("02.two_inputs", by_slices, "TensorFlow was given a dict to make a tensor of, and can't."),
+    (
+        "02.two_inputs",
+        only_described(PAIR_OF_TUPLES),
+        f"`make` yields {MADE}, and the signature says `((..., ...), (..., ...))`. A signature ",
+    ),
+    (
+        "02.two_inputs",
+        lambda make, n: dataset_of(
+            make,
+            output_types=({"photo": tf.float32, "age": tf.float32}, (tf.int32, tf.float32)),
+            output_shapes=({"photo": (8, 8, 3), "age": ()}, ((), ())),
+        ).batch(n),
+        'and the signature says `({"photo": ..., "age": ...}, (..., ...))`. A signature describes',
+    ),
+    (
+        "02.two_inputs",
+        lambda make, n: examples(lambda: map(pair, make())).map(pair).batch(n),
+        f"{NO_MATCH}{MADE}, and the element is {DICTS}. Both must be nested alike: a tuple for ",
+    ),
+    (
+        "02.two_inputs",
+        generated(pair, ({"photo": PHOTO, "years": NUMBER}, {"kind": KIND, "price": NUMBER})),
+        "The dict of the inputs has the keys photo and years. It should have photo and age.",
+    ),
+    (
+        "02.two_inputs",
+        generated(
+            lambda one: ({"photo": one["photo"], "years": one["age"]}, targets(one)), PAIR_OF_DICTS
+        ),
+        f'{NO_MATCH}{DICTS}, and the element is `({{"photo": ..., "years": ...}}, {{"kind": ...',
+    ),
+    (
+        "02.two_inputs",
+        generated(lambda one: tuple(map(tf.constant, one.values())), PAIR_OF_TUPLES),
+        NO_MATCH + "`((..., ...), (..., ...))`, and the element is `(..., ..., ..., ...)`.",
+    ),
+    (
+        "02.two_inputs",
+        generated(lambda one: (one["photo"].tolist(), *targets(one).values()), PAIR_OF_TUPLES),
+        NO_MATCH + "`((..., ...), (..., ...))`, and the element is `([...], ..., ...)`.",
+    ),
+    (
+        "02.two_inputs",
+        generated(lambda one: ((one["photo"], one), (one["kind"], 1)), PAIR_OF_TUPLES),
+        f"`generator` yielded {MADE} where the signature says float32, and TensorFlow can't make ",
+    ),
+    (
+        "02.two_inputs",
+        generated(lambda one: ((one["photo"], 1), (None, 1)), PAIR_OF_TUPLES),
+        "`generator` yielded `None` where the signature says int32, and TensorFlow can't make one",
+    ),
+    (
+        "02.two_inputs",
+        generated(lambda one: one["photo"], PAIR_OF_TUPLES),
+        NO_MATCH + "`((..., ...), (..., ...))`, and the element is `...`.",
+    ),
+    (
+        "02.two_inputs",
+        mapped(pair, photo=Spec((8, 8, 1), tf.float32)),
+        "A part of shape (8, 8, 3) was yielded where the signature says (8, 8, 1).",
+    ),
+    (
+        "02.two_inputs",
+        lambda make, n: examples(
+            make, photo=Spec((None, 8, 8, 3), tf.float32), **BATCHES_OF_NUMBERS
+        ).map(pair),
+        "It describes a single example, before `batch`: a photo has the shape (8, 8, 3), and a ",
+    ),
+    ("02.two_inputs", mapped(lambda one: (inputs(one) | {"age": 1 / 0}, one)), "ZeroDivisionErr"),
     (
         "02.two_inputs",
         mapped(lambda one: (inputs(one), {"kind": one["kind"]})),
@@ -979,6 +1101,7 @@ def test_other_wrong_answers_are_told_how(id, answer, words):
     shown = said(id, answer)
     assert shown.startswith("Wrong")
     assert words in shown
+    assert "array(" not in shown  # a message names structures, it doesn't print pixels
 
 
 # ----------------------------------------------------------------------- what the messages state
