@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from course_utils.feeding.values import change, described, keys
+from course_utils.feeding.values import change, described, keys, subnormals_gone, uneven
 
 DELIVERED = (
     *(tf.bool, tf.string, tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64),
@@ -30,6 +31,8 @@ DELIVERED = (
     *(tf.uint8, tf.uint16, tf.uint32, tf.uint64),
 )
 SPECS = (tf.TensorSpec, tf.RaggedTensorSpec, tf.SparseTensorSpec, tf.data.DatasetSpec)
+LIKE_FLOAT32 = (tf.float32, tf.bfloat16, tf.complex64)
+SMALLEST = np.finfo(np.float32).tiny  # the smallest normal number
 COMPOSITE = (tf.Variable, tf.RaggedTensor, tf.SparseTensor, tf.IndexedSlices, tf.data.Dataset)
 
 
@@ -193,12 +196,12 @@ def _other_keys(value: Mapping, signature: Mapping) -> str:
 def _dense(value: Any, spec: tf.TensorSpec) -> np.ndarray:
     dtype = spec.dtype.as_numpy_dtype
     try:
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an imaginary part that is dropped
+        with _silently():
             if np.issubdtype(dtype, np.number):
                 array = np.asarray(value, order="C").astype(dtype, copy=False)
             else:
                 array = np.asarray(value, dtype=dtype, order="C")
+            array = subnormals_gone(value, array)
     except Exception as error:
         raise Refused(_why_not(value, spec)) from error
     if not spec.shape.is_compatible_with(array.shape):
@@ -214,20 +217,22 @@ def _as_bytes(value: Any, array: np.ndarray, spec: tf.TensorSpec) -> np.ndarray:
         except UnicodeEncodeError as error:
             raise Refused(f"{described(item)} can't be written in UTF-8") from error
         if not isinstance(encoded[index], bytes):
-            raise Refused(_why_not(value if _uneven(value) else item, spec))
+            raise Refused(_why_not(value if uneven(value) else item, spec))
     return encoded
 
 
 def _converted(value: Any, spec: tf.TypeSpec) -> Any:
+    # TensorFlow keeps the scalars that it converted, for all its threads. Two kinds must not be
+    # converted here: it raises at the first negative int for uint64, but takes it the next time,
+    # and its own threads make 0.0 of what is subnormal in float32.
+    dtype = getattr(spec, "dtype", None)
+    if isinstance(value, int) and value < 0 and dtype == tf.uint64:
+        raise Refused(_why_not(value, spec))
+    if isinstance(value, float) and abs(value) < SMALLEST and dtype in LIKE_FLOAT32:
+        value *= 0.0
     try:
-        if isinstance(spec, tf.SparseTensorSpec):
-            tensor = tf.SparseTensor.from_value(value)
-        elif isinstance(spec, tf.data.DatasetSpec) or isinstance(value, COMPOSITE):
-            tensor = value
-        elif isinstance(spec, tf.RaggedTensorSpec):
-            tensor = tf.convert_to_tensor(value)
-        else:
-            tensor = tf.convert_to_tensor(value, spec.dtype)
+        with _silently():
+            tensor = _tensor(value, spec)
         found = tf.type_spec_from_value(tensor)
     except Exception as error:
         raise Refused(_why_not(value, spec)) from error
@@ -237,7 +242,26 @@ def _converted(value: Any, spec: tf.TypeSpec) -> Any:
         raise Refused(_why_not(value, spec))
     if not isinstance(tensor, tf.Tensor):
         return tensor
-    return np.asarray(tensor.numpy(), dtype=object if tensor.dtype == tf.string else None)
+    if tensor.dtype == tf.string:
+        return np.asarray(tensor.numpy(), dtype=object)
+    return subnormals_gone(value, np.array(tensor.numpy()))
+
+
+def _tensor(value: Any, spec: tf.TypeSpec) -> Any:
+    if isinstance(spec, tf.SparseTensorSpec):
+        return tf.SparseTensor.from_value(value)
+    if isinstance(spec, tf.data.DatasetSpec) or isinstance(value, COMPOSITE):
+        return value
+    dtype = spec.dtype if isinstance(spec, tf.TensorSpec) else None
+    return tf.convert_to_tensor(value, dtype)
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """Without NumPy's warnings, of nan for a whole number or an imaginary part dropped."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _why_not(value: Any, spec: tf.TypeSpec) -> str:
@@ -249,7 +273,7 @@ def _why_not(value: Any, spec: tf.TypeSpec) -> str:
     what = f"{described(value)} can't become {spec.dtype.name}"
     if isinstance(value, Mapping):
         return f"{what}: describe its parts with a dict in the signature"
-    if _uneven(value):
+    if uneven(value):
         return f"{what}: its rows are of unequal length. Pad them, or use tf.ragged.constant"
     if spec.dtype == tf.string:
         return f"{what}: only text and bytes can"
@@ -273,21 +297,9 @@ def _whole(value: Any) -> str:
     return "a tf.Variable" if isinstance(value, tf.Variable) else described(value)
 
 
-def _uneven(value: Any) -> bool:
-    if not isinstance(value, (list, tuple)):
-        return False
-    try:
-        np.asarray(value)
-    except ValueError as error:
-        return "inhomogeneous" in str(error)
-    except Exception:
-        return False
-    return False
-
-
 def _other_shape(value: Any, shape: Any, spec: tf.TensorSpec) -> str:
     what = f"shape {tuple(shape)} found, {tuple(spec.shape)} expected"
-    return f"{what}: rows of unequal length" if _uneven(value) else what
+    return f"{what}: rows of unequal length" if uneven(value) else what
 
 
 def _kind_of(value: Any, spec: Any) -> str:

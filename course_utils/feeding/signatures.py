@@ -20,7 +20,7 @@ import tensorflow as tf
 from course_utils.feeding.conversions import check_signature, findings, step
 from course_utils.feeding.reports import Problem, Report
 from course_utils.feeding.restartable import NotRestartable, SourceAdvanced, drawing
-from course_utils.feeding.values import described, keys
+from course_utils.feeding.values import described, keys, uneven
 
 __all__ = ["NotRestartable", "Problem", "Report", "SourceAdvanced", "signature_of", "validate"]
 
@@ -51,8 +51,8 @@ def signature_of(make: Callable[[], Iterable[Any]], count: int = 8, advance: boo
     merged, elements = None, []
     with drawing(make, count, advance) as drawn:
         for number, element in enumerate(drawn):
-            described_so = _described(element, _Place(number))
-            merged = _merged(merged, described_so, _Place(number)) if elements else described_so
+            outline = _outline(element, _Place(number))
+            merged = _merged(merged, outline, _Place(number)) if elements else outline
             elements.append(element)
         if not elements:
             raise ValueError("It yielded no element, so there is nothing to describe.")
@@ -134,7 +134,7 @@ TEXT = np.dtype(object)
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 
 
-def _described(value: Any, place: _Place) -> Any:
+def _outline(value: Any, place: _Place) -> Any:
     """The element's structure, with a `_Dense` or a ragged or sparse spec for each tensor."""
     if type(value) in (tf.RaggedTensor, tf.SparseTensor):
         return tf.type_spec_from_value(value)
@@ -146,10 +146,10 @@ def _described(value: Any, place: _Place) -> Any:
                 f"{place} has keys of several types ({keys(value)}), and TensorFlow sorts them. "
                 "Use strings alone."
             ) from None
-        return {name: _described(value[name], place.part(f"[{name!r}]")) for name in names}
+        return {name: _outline(value[name], place.part(f"[{name!r}]")) for name in names}
     if isinstance(value, tuple):
         parts = [
-            _described(part, place.part(step(value, number))) for number, part in enumerate(value)
+            _outline(part, place.part(step(value, number))) for number, part in enumerate(value)
         ]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return _dense(value, place)
@@ -160,13 +160,15 @@ def _dense(value: Any, place: _Place) -> _Dense:
         return _Dense(value.shape, np.dtype(value.dtype.as_numpy_dtype))
     if isinstance(value, (str, bytes)):
         return _Dense(tf.TensorShape(()), TEXT)
-    try:
-        array = np.asarray(value)
-    except ValueError:
+    if uneven(value):
         raise ValueError(
             f"{place} is a list whose rows are of unequal length. Pad them, or yield "
             "tf.ragged.constant(rows)."
-        ) from None
+        )
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):  # such as text and bytes in one list
+        array = np.asarray(value, dtype=object)
     shape = tf.TensorShape(array.shape)
     if array.size == 0 and isinstance(value, list):
         return _Dense(shape, None)
@@ -176,9 +178,9 @@ def _dense(value: Any, place: _Place) -> _Dense:
             return _Dense(shape, TEXT)
         array = np.asarray(array.tolist()) if array.dtype.kind == "O" else array
         if array.dtype.kind not in "biufc":
-            raise TypeError(f"{place} {_why_no_tensor(value, items)}")
+            raise TypeError(f"{place} {_why_no_tensor(array.ndim, items)}")
     if array.dtype.kind in "mM":
-        raise TypeError(f"{place} {_why_no_tensor(value, [np.datetime64()])}")
+        raise TypeError(f"{place} {_why_no_tensor(array.ndim, [np.datetime64()])}")
     dtype = array.dtype.newbyteorder("=")
     if dtype.names or not _known_to_tensorflow(dtype):
         cure = "Yield its fields as a dict." if dtype.names else "Convert it with astype."
@@ -193,9 +195,9 @@ def _known_to_tensorflow(dtype: np.dtype) -> bool:
         return False
 
 
-def _why_no_tensor(value: Any, items: list[Any]) -> str:
+def _why_no_tensor(dimensions: int, items: list[Any]) -> str:
     """The rest of a sentence about a value that NumPy makes no numbers and no text of."""
-    holds = "is" if np.ndim(value) == 0 else "holds"
+    holds = "holds" if dimensions else "is"
     if any(isinstance(item, DATES) for item in items):
         return (
             f"{holds} a date or a time span, which TensorFlow has no type for. Yield a number, "
@@ -207,10 +209,10 @@ def _why_no_tensor(value: Any, items: list[Any]) -> str:
         return "holds numbers and text, and one tensor has one dtype. Yield a tuple."
     if all(isinstance(item, int) for item in items):
         return f"{holds} {described(max(items, key=abs))}, which is too large for any dtype."
-    odd = next(item for item in items if not isinstance(item, (int, float, complex)))
+    odd = next((item for item in items if not isinstance(item, (int, float, complex))), items[0])
     return (
-        f"{holds} {described(odd)}, of which no tensor can be made. Yield numbers, text, arrays or "
-        "lists of them, in tuples and dicts."
+        f"{holds} {described(odd)}, of which NumPy makes neither numbers nor text. Yield numbers, "
+        "text, arrays or lists of them, in tuples and dicts."
     )
 
 
@@ -235,18 +237,18 @@ def _merged(known: Any, new: Any, place: _Place) -> Any:
     return _merged_composite(known, new, shape, place)
 
 
-def _structure(described_so: Any) -> tuple:
-    if isinstance(described_so, dict):
-        return ("dict", *sorted(described_so))
-    if isinstance(described_so, tuple):
-        return (type(described_so), len(described_so))
-    return (type(described_so),)
+def _structure(outline: Any) -> tuple:
+    if isinstance(outline, dict):
+        return ("dict", *sorted(outline))
+    if isinstance(outline, tuple):
+        return (type(outline), len(outline))
+    return (type(outline),)
 
 
-def _named(described_so: Any) -> str:
+def _named(outline: Any) -> str:
     names = {tf.RaggedTensorSpec: "a ragged tensor", tf.SparseTensorSpec: "a sparse tensor"}
     names[_Dense] = "a tensor"
-    return names.get(type(described_so)) or described(described_so)
+    return names.get(type(outline)) or described(outline)
 
 
 def _holding_both(known: _Dense, new: _Dense, place: _Place) -> np.dtype | None:
@@ -278,16 +280,16 @@ def _merged_composite(known: Any, new: Any, shape: tf.TensorShape, place: _Place
     return tf.RaggedTensorSpec(shape, known.dtype, known.ragged_rank, known.row_splits_dtype)
 
 
-def _specs(described_so: Any) -> Any:
-    if isinstance(described_so, dict):
-        return {name: _specs(part) for name, part in described_so.items()}
-    if isinstance(described_so, tuple):
-        parts = [_specs(part) for part in described_so]
-        return type(described_so)(*parts) if hasattr(described_so, "_fields") else tuple(parts)
-    if not isinstance(described_so, _Dense):
-        return described_so
-    dtype = tf.string if described_so.text else tf.as_dtype(described_so.dtype or np.float64)
-    return tf.TensorSpec(described_so.shape, dtype)
+def _specs(outline: Any) -> Any:
+    if isinstance(outline, dict):
+        return {name: _specs(part) for name, part in outline.items()}
+    if isinstance(outline, tuple):
+        parts = [_specs(part) for part in outline]
+        return type(outline)(*parts) if hasattr(outline, "_fields") else tuple(parts)
+    if not isinstance(outline, _Dense):
+        return outline
+    dtype = tf.string if outline.text else tf.as_dtype(outline.dtype or np.float64)
+    return tf.TensorSpec(outline.shape, dtype)
 
 
 def _check_nothing_lost(number: int, element: Any, signature: Any) -> None:

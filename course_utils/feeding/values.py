@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-LONGEST = 40  # characters of a value that is shown
+LONGEST = 60  # characters of a value that is shown
 LARGEST_EXACT = 2.0**53  # float64 holds every whole number up to here
 
 
@@ -71,12 +71,42 @@ def as_array(value: Any) -> np.ndarray:
         return items
     if isinstance(value, (bool, int, float, complex, str, bytes)):
         return _boxed(value)
-    if isinstance(value, (list, tuple)):
-        return np.asarray(value, dtype=object)  # without it, all would get one dtype
+    if isinstance(value, (list, tuple)) and not _are_times(value):
+        try:
+            return np.asarray(value, dtype=object)  # without it, all would get one dtype
+        except ValueError:  # arrays of several shapes; TensorFlow takes some that are empty
+            return _boxed(value)
     array = np.asarray(value)
     if array.dtype.kind in "mM":
         return array.astype(str).astype(object)  # as objects, some units are whole numbers
     return array if _numeric(array) else array.astype(object)
+
+
+def subnormals_gone(value: Any, after: np.ndarray) -> np.ndarray:
+    """What the threads of TensorFlow make of a conversion: numbers next to zero become zero.
+
+    They compute without subnormal numbers, which are below 1.2e-38 in float32 and bfloat16 and
+    below 2.2e-308 in float64; so they neither find one in what they convert nor leave one. A copy
+    within one range computes nothing.
+
+    Args:
+        value: what was yielded.
+        after: what NumPy made of it.
+    """
+    try:
+        before = np.asarray(value)
+    except (TypeError, ValueError):  # no numbers
+        return after
+    if before.shape != after.shape:
+        return after
+    ranges = _smallest_normal(before.dtype), _smallest_normal(after.dtype)
+    if after.dtype == bool and _numeric(before):
+        return np.asarray(after & ~(np.abs(before) < ranges[0]))
+    if not _numeric(after) or not ranges[1] or ranges[0] == ranges[1]:
+        return after
+    for part in (after.real, after.imag) if after.dtype.kind == "c" else (after,):
+        part[np.abs(part) < max(ranges)] *= 0  # keeps the sign
+    return after
 
 
 def described(value: Any) -> str:
@@ -97,6 +127,17 @@ def described(value: Any) -> str:
     return f"an object of type {type(value).__name__}"
 
 
+def uneven(value: Any) -> bool:
+    """Whether it is a list of lists that differ in length: no array can be made of it."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    try:
+        np.asarray(value)
+    except (TypeError, ValueError) as error:
+        return "inhomogeneous" in str(error)
+    return False
+
+
 def keys(mapping: Mapping) -> str:
     """The keys as text, the first five of many."""
     names = [repr(key) for key in mapping]
@@ -109,6 +150,22 @@ def _numeric(array: np.ndarray) -> bool:
     return array.dtype.kind in "biufc" or array.dtype.isbuiltin == 2
 
 
+def _are_times(value: Any) -> bool:
+    try:
+        return np.asarray(value).dtype.kind in "mM"
+    except (TypeError, ValueError):  # of several types, or of unequal length
+        return False
+
+
+def _smallest_normal(dtype: np.dtype) -> float:
+    """0.0 for float16, which is converted bit by bit, and for what is no floating number."""
+    if dtype.isbuiltin == 2:
+        return float(np.finfo(np.float32).tiny)  # bfloat16's range
+    if dtype.kind == "O":
+        return float(np.finfo(np.float64).tiny)  # Python's own numbers
+    return float(np.finfo(dtype).tiny) if dtype.kind in "fc" and dtype != np.float16 else 0.0
+
+
 def _known_to_numpy(array: np.ndarray) -> np.ndarray:
     """Added dtypes, all of them small, as float64."""
     return array.astype(np.float64) if array.dtype.isbuiltin == 2 else array
@@ -118,10 +175,10 @@ def _same_numbers(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     if "c" in left.dtype.kind + right.dtype.kind:
         return _same_numbers(left.real, right.real) & _same_numbers(left.imag, right.imag)
     with np.errstate(all="ignore"):
-        same = (left == right) | ((left != left) & (right != right))
+        same = np.asarray((left == right) | ((left != left) & (right != right)))
     if {left.dtype.kind, right.dtype.kind} in ({"i", "f"}, {"u", "f"}):
         floats = left if left.dtype.kind == "f" else right
-        doubtful = same & (np.abs(floats) >= LARGEST_EXACT)
+        doubtful = same & (np.abs(floats) >= np.float64(LARGEST_EXACT))
         pairs = zip(left[doubtful].tolist(), right[doubtful].tolist())
         same[doubtful] = [one == other for one, other in pairs]
     return same

@@ -69,8 +69,8 @@ class Order:
     def describe(self) -> str:
         """The figure in words."""
         head = (
-            "A dot for each element. Across: its place in the epoch. Up: its number, which is its place "
-            "where nothing is shuffled."
+            "A dot for each element. Across: its place in the epoch. Up: its number, which is its "
+            "place where nothing is shuffled."
         )
         early, late = self.earliest(), self.latest()
         lines = [
@@ -103,7 +103,7 @@ def _numbers(label: str, row: Iterable[int]) -> tuple[int, ...]:
     for each in drawn:
         try:
             number = int(each)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = None
         if number is None or number != each or number < 0:
             raise ValueError(
@@ -111,4 +111,6 @@ def _numbers(label: str, row: Iterable[int]) -> tuple[int, ...]:
                 "of each element where nothing is shuffled."
             )
         numbers.append(number)
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"The row {label!r} holds a number twice. Each stands for one element.")
     return tuple(numbers)

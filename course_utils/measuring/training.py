@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import keras
@@ -61,11 +60,11 @@ class TrainingLog(keras.callbacks.Callback):
                 "run_eagerly=True."
             )
         self.epochs, self.validations = {}, {}
+        self._fit, self._validating = self.model.history, False
         # An attribute of the model goes before its class's method. `fit` has made its functions by
         # now, from the methods that were there.
-        step, test = type(self.model).train_step, type(self.model).test_step
-        self.model.train_step = partial(self._noting, step, self.epochs)
-        self.model.test_step = partial(self._noting, test, self.validations)
+        self.model.train_step = self._train_step
+        self.model.test_step = self._test_step
         self._make_functions()
 
     def on_train_end(self, logs: dict | None = None) -> None:
@@ -79,16 +78,31 @@ class TrainingLog(keras.callbacks.Callback):
 
     def on_test_begin(self, logs: dict | None = None) -> None:
         """Begin a row of the validation."""
+        self._validating = True
         self.validations[f"after epoch {len(self.epochs)}"] = []
+
+    def on_test_end(self, logs: dict | None = None) -> None:
+        """End the row of the validation."""
+        self._validating = False
 
     def _make_functions(self) -> None:
         self.model.make_train_function(force=True)
         self.model.make_test_function(force=True)
 
-    def _noting(self, step: Callable, rows: dict[str, Batches], data: Any) -> Any:
+    def _train_step(self, data: Any) -> Any:
+        # An error ends `fit` without on_train_end. What comes after it is another fit's.
+        if self.model.history is self._fit:
+            self._note(self.epochs, data)
+        return type(self.model).train_step(self.model, data)
+
+    def _test_step(self, data: Any) -> Any:
+        if self.model.history is self._fit and self._validating:
+            self._note(self.validations, data)
+        return type(self.model).test_step(self.model, data)
+
+    def _note(self, rows: dict[str, Batches], data: Any) -> None:
         x, _, _ = keras.utils.unpack_x_y_sample_weight(data)
         rows[list(rows)[-1]].append(list(self._of(x)))
-        return step(self.model, data)
 
 
 def _plain(number: np.generic) -> float | int:

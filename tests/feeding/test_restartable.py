@@ -45,8 +45,7 @@ class Record:
         self.rows, self.position = rows, 0
 
     def __iter__(self):
-        for row in self.rows:
-            yield row
+        yield from self.rows
 
     def batches(self):
         return (row for row in self.rows)
@@ -180,8 +179,7 @@ def test_the_generator_is_closed_also_when_looking_fails():
         next(elements)
     assert closed == [True]
     with pytest.raises(KeyError), drawing(closing, 2) as elements:
-        next(elements)
-        raise KeyError
+        {}[next(elements)]
     assert closed == [True, True]
 
 
@@ -208,8 +206,7 @@ class Source:
         self._rows = rows
 
     def batches(self):
-        for row in self._rows:
-            yield row
+        yield from self._rows
 
     def __call__(self):
         return self.batches()
@@ -239,7 +236,7 @@ class Cursor:
 def closure_reader(shared):
     def make():
         for row in shared:
-            yield row
+            yield row + 0
 
     return make
 
@@ -339,8 +336,8 @@ FORMS = {
     "slots": lambda shared: Slotted(shared),
     "method called": lambda shared: lambda source=Source(shared): source.batches(),  # noqa: B008
     "namespace": in_a_namespace,
-    "in a list": lambda shared: lambda kept=[shared]: kept[0],  # noqa: B006
-    "in a dict": lambda shared: lambda kept={"train": shared}: kept["train"],  # noqa: B006
+    "in a list": lambda shared: lambda kept=[shared]: kept[0],
+    "in a dict": lambda shared: lambda kept={"train": shared}: kept["train"],
     "popped": lambda shared: [shared].pop,
     "class": of_a_class,
     "cached": lambda shared: functools.cache(lambda: shared),
@@ -353,7 +350,9 @@ FORMS = {
 def test_what_cannot_be_made_anew_is_refused_and_nothing_is_drawn(form):
     shared = numbers()
     make = FORMS[form](shared)
-    with pytest.raises(NotRestartable, match="would use them up.*inside the function.*advance"):
+    with pytest.raises(
+        NotRestartable, match=r"would use them up\..*inside the function.*advance=T"
+    ):
         draw(make)
     assert list(shared) == list(range(COUNT))
 
@@ -363,7 +362,7 @@ GLOBAL_ROWS = numbers()
 
 def reads_a_global():
     for row in GLOBAL_ROWS:
-        yield row
+        yield row + 0
 
 
 def through_another():
@@ -447,7 +446,9 @@ def test_an_open_file_is_refused_and_stays_at_its_beginning(tmp_path):
 def test_a_databases_cursor_is_refused():
     with contextlib.closing(sqlite3.connect(":memory:")) as base:
         cursor = base.execute("values (1), (2)")
-        with pytest.raises(NotRestartable, match=r"argument 1 of the partial, an iterator \(Cursor"):
+        with pytest.raises(
+            NotRestartable, match=r"argument 1 of the partial, an iterator \(Cursor"
+        ):
             draw(functools.partial(iter, cursor))
         assert cursor.fetchall() == [(1,), (2,)]
 
@@ -623,9 +624,12 @@ def test_what_changed_is_told_also_when_the_generator_fails():
 
     def make():
         yield items.pop()
-        raise OSError
+        raise OSError("no such row")
 
-    with pytest.warns(SourceAdvanced, match="Drawing 1 element changed"), pytest.raises(OSError):
+    with (
+        pytest.warns(SourceAdvanced, match="Drawing 1 element changed"),
+        pytest.raises(OSError, match="no such row"),
+    ):
         draw(make)
 
 
@@ -663,7 +667,10 @@ def test_a_call_is_undone_nowhere_but_made_at_most_twice():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (numbers(), r"Found a generator, which can be used once\. Give `numbers` in place of `numb"),
+        (
+            numbers(),
+            r"Found a generator, which can be used once\. Give `numbers` in place of `numb",
+        ),
         ((row for row in ROWS), r"Found a generator, which can be used once\. Give a function"),
         (ROWS, r"Found a list of 5: it can't be called\. Give `lambda: elements`"),
         (range(3), r"Found a range of 3: it can't be called"),

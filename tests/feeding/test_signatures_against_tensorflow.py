@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
@@ -69,6 +69,8 @@ def python_values(value):
         return [("time", str(one)) for one in np.ravel(value)]
     if isinstance(value, (bytes, str)):
         return [bytes(value) if isinstance(value, bytes) else value.encode("utf8", "replace")]
+    if isinstance(value, Image.Image):
+        value = np.asarray(value)
     if hasattr(value, "__array__") and not isinstance(value, (np.ndarray, np.generic)):
         value = np.asarray(value)
     if isinstance(value, (np.ndarray, np.generic)):
@@ -81,10 +83,7 @@ def python_values(value):
 
 
 def equal(before, after):
-    if isinstance(before, complex) or isinstance(after, complex):
-        before, after = complex(before) if before is not None else None, complex(after)
-        if before is None:
-            return False
+    if isinstance(after, complex) and isinstance(before, (int, float, complex)):
         return equal(before.real, after.real) and equal(before.imag, after.imag)
     if isinstance(before, bytes) != isinstance(after, bytes):
         return False
@@ -97,6 +96,11 @@ def same_nesting(before, after):
     except (TypeError, ValueError):
         return False
     return True
+
+
+def holds_a_dict(value):
+    parts = value if isinstance(value, (list, tuple)) else ()
+    return isinstance(value, dict) or any(map(holds_a_dict, parts))
 
 
 def hold_against_tensorflow(value, signature):
@@ -112,9 +116,11 @@ def hold_against_tensorflow(value, signature):
     assert not report.refused, f"{arrived} arrives"
     before, after = python_values(value), python_values(arrived[0])
     values_same = len(before) == len(after) and all(map(equal, before, after))
-    same = values_same and same_nesting(value, arrived[0])
+    nesting_same = same_nesting(value, arrived[0])
+    same = values_same and nesting_same
     assert bool(report.changed) == (not same), f"{arrived} arrives"
-    if len(before) == len(after):
+    # A dict that became one bool is one value, whatever it holds.
+    if len(before) == len(after) and (nesting_same or not holds_a_dict(value)):
         for yielded, found in itertools.islice(zip(before, after), 1000):
             if not equal(yielded, found):
                 assert any(repr(found) in problem.what for problem in report.changed)
@@ -158,10 +164,26 @@ CHANGED = {
     "None in float32": (None, scalar(tf.float32), "None becomes nan in float32"),
     "None in complex64": (None, scalar(tf.complex64), "None becomes "),
     "None in bool": (None, scalar(tf.bool), "None becomes False in bool"),
+    "nan in bool": (float("nan"), scalar(tf.bool), "nan becomes True in bool"),
     "2 in bool": (2, scalar(tf.bool), "2 becomes True in bool"),
     "0.1 in float32": (0.1, scalar(tf.float32), "0.1 is rounded to 0.10000000149011612 in float32"),
     "0.1 in float16": (0.1, scalar(tf.float16), "0.1 is rounded to 0.0999755859375 in float16"),
     "0.1 in bfloat16": (0.1, scalar(tf.bfloat16), "0.1 is rounded to 0.10009765625 in bfloat16"),
+    "1e-40 in float32": (1e-40, scalar(tf.float32), "1e-40 becomes 0.0 in float32"),
+    "1e-40 in bfloat16": (1e-40, scalar(tf.bfloat16), "1e-40 becomes 0.0 in bfloat16"),
+    "1e-40j in complex64": (1e-40j, scalar(tf.complex64), "1e-40j becomes 0j in complex64"),
+    "text 1e-310 in float64": ("1e-310", scalar(tf.float64), "'1e-310' becomes 0.0 in float64"),
+    "1e-310 in bool": (1e-310, scalar(tf.bool), "1e-310 becomes False in bool"),
+    "subnormal float32 in float64": (
+        np.array([1, 1e-40], np.float32),
+        Spec((2,), tf.float64),
+        "becomes 0.0 in float64: 1 of 2 values",
+    ),
+    "subnormal bfloat16 in float64": (
+        np.array([1e-40], BFLOAT16),
+        Spec((1,), tf.float64),
+        "becomes 0.0 in float64",
+    ),
     "70000 in float16": (70000, scalar(tf.float16), "70000 becomes inf in float16"),
     "2**24 + 1 in float32": (16777217, scalar(tf.float32), "16777217 becomes 16777216.0"),
     "2**53 + 1 in float64": (2**53 + 1, scalar(tf.float64), "becomes 9007199254740992.0"),
@@ -184,22 +206,39 @@ CHANGED = {
     "list with None": ([1.0, None], Spec((2,), tf.float32), "None becomes nan in float32: 1 of 2"),
     "list, numbers as text": ([1, "2"], Spec((2,), tf.int32), "'2' becomes 2 in int32: 1 of 2"),
     "list that NumPy rounds": ([2**53 + 1, 0.5], Spec((2,), tf.float64), "9007199254740993 become"),
-    "tuple for one": ((1, 2), Spec((2,), tf.int32), "a tuple of 2 becomes one tensor of shape (2,)"),
-    "named tuple for one": (Point(1, 2), Spec((2,), tf.int32), "the named tuple Point of 2 becomes"),
+    "tuple for one": (
+        (1, 2),
+        Spec((2,), tf.int32),
+        "a tuple of 2 becomes one tensor of shape (2,)",
+    ),
+    "named tuple for one": (
+        Point(1, 2),
+        Spec((2,), tf.int32),
+        "the named tuple Point of 2 becomes",
+    ),
     "named tuple for a tuple": (Point(1, 2), two, "the Point arrives as a plain tuple"),
     "odd tuple for a tuple": (Triple((1, 2)), two, "the Triple arrives as a plain tuple"),
     "range": (range(3), Spec((3,), tf.int32), "a range of 3 becomes one tensor"),
     "deque": (collections.deque([1, 2]), Spec((2,), tf.int32), "one tensor of shape (2,)"),
     "bytearray": (bytearray(b"ab"), Spec((2,), tf.uint8), "one tensor of shape (2,)"),
+    "array of the standard library": (
+        array.array("i", [1, 2]),
+        Spec((2,), tf.int32),
+        "type array b",
+    ),
     "dict in bool": ({"a": 1}, scalar(tf.bool), "becomes True in bool"),
     "set in bool": ({1, 2}, scalar(tf.bool), "a set of 2 becomes True in bool"),
     "object in bool": (datetime.UTC, scalar(tf.bool), "type timezone becomes True in bool"),
     "masked array": (np.ma.array([1, 2], mask=[0, 1]), Spec((2,), tf.int32), "None becomes 2 in"),
     "tensor": (tf.constant(3.7), scalar(tf.int32), "becomes 3 in int32"),
-    "tensor, large": (tf.constant([300, 3]), Spec((2,), tf.uint8), "300 becomes 44 in uint8: 1 of 2"),
+    "tensor, large": (
+        tf.constant([300, 3]),
+        Spec((2,), tf.uint8),
+        "300 becomes 44 in uint8: 1 of 2",
+    ),
     "variable": (tf.Variable(1.5), scalar(tf.int32), "1.5 becomes 1 in int32"),
     "float image": (FLOATS, Spec((2, 3), tf.uint8), "0.2 becomes 0 in uint8: 4 of 6 values"),
-    "bright image": (FLOATS * 300, Spec((2, 3), tf.uint8), "300.0 becomes 44 in uint8: 1 of 6"),
+    "bright image": (FLOATS + 255, Spec((2, 3), tf.uint8), "255.2 becomes 255 in uint8: 5 of 6"),
     "second of a pair": ((0, [0.5]), (scalar(tf.int32), Spec((1,), tf.int32)), "0.5 becomes 0"),
     "object array": (np.array([1.5, 2], object), Spec((2,), tf.int32), "1.5 becomes 1 in int32"),
     "complex array": (np.array([1j, 2]), Spec((2,), tf.float64), "1j becomes 0.0 in float64: 1 of"),
@@ -211,12 +250,31 @@ CHANGED = {
     "unknown shape, large": (2**40, Spec(None, tf.int32), "becomes 0 in int32"),
     "unknown shape, NumPy's bytes": (np.bytes_(b"a\0"), Spec(None, tf.string), r"b'a\x00' becomes"),
     "beside ragged: 300": (*beside_ragged(300, scalar(tf.uint8)), "300 becomes 44 in uint8"),
-    "beside ragged: 0.1": (*beside_ragged(0.1, scalar(tf.float32)), "0.1 is rounded to 0.100000001"),
+    "beside ragged: 1e-40": (*beside_ragged(1e-40, scalar(tf.float32)), "1e-40 becomes 0.0 in"),
+    "beside ragged: subnormal array": (
+        *beside_ragged(np.array([1e-40], np.float32), Spec((1,), tf.float64)),
+        "becomes 0.0 in float64",
+    ),
+    "beside ragged: 0.1": (
+        *beside_ragged(0.1, scalar(tf.float32)),
+        "0.1 is rounded to 0.100000001",
+    ),
+    "beside ragged: first row empty": (
+        *beside_ragged([[], [2]], Spec((2, None), tf.int32)),
+        "a list of 2 becomes an array of shape (2, 0)",
+    ),
+    "beside ragged: empty arrays": (
+        *beside_ragged((np.zeros(0), np.zeros((0, 0))), Spec((2, None), tf.float32)),
+        "a tuple of 2 becomes one tensor of shape (2, 0)",
+    ),
     "beside ragged: float array": (
         *beside_ragged(FLOATS, Spec((2, 3), tf.int32)),
         "0.2 becomes 0 in int32",
     ),
-    "beside ragged: list": (*beside_ragged([1, 2], Spec((2,), tf.int32)), "one tensor of shape (2,)"),
+    "beside ragged: list": (
+        *beside_ragged([1, 2], Spec((2,), tf.int32)),
+        "one tensor of shape (2,)",
+    ),
     "beside ragged: masked": (
         *beside_ragged(np.ma.array([1, 2], mask=[0, 1]), Spec((2,), tf.int64)),
         "None becomes 2",
@@ -226,14 +284,26 @@ REFUSED = {
     "shape": (np.zeros(3), Spec((4,), tf.float64), "shape (3,) found, (4,) expected"),
     "rank": (np.zeros(3), scalar(tf.float64), "shape (3,) found, () expected"),
     "scalar for a vector": (1, Spec((None,), tf.int32), "shape () found, (None,) expected"),
-    "channels": (np.zeros((4, 5, 1)), Spec((None, None, 3), tf.float64), "(4, 5, 1) found, (None, N"),
-    "list for a pair": ([1, 2], two, "a list of 2, where a tuple of 2 is expected: a list is one t"),
+    "channels": (
+        np.zeros((4, 5, 1)),
+        Spec((None, None, 3), tf.float64),
+        "(4, 5, 1) found, (None, N",
+    ),
+    "list for a pair": (
+        [1, 2],
+        two,
+        "a list of 2, where a tuple of 2 is expected: a list is one t",
+    ),
     "array for a pair": (np.array([1, 2]), two, "expected: an array is one tensor. Yield a tuple"),
     "number for a pair": (1, two, "1, where a tuple of 2 is expected"),
     "dict for a pair": ({"a": 1, "b": 2}, two, "a dict with the keys 'a', 'b', where a tuple of 2"),
     "3 for 2": ((1, 2, 3), two, "a tuple of 3, where 2 parts are expected"),
     "1 for 2": ((1,), two, "a tuple of 1, where 2 parts are expected"),
-    "pair for a dict": ((1,), {"a": scalar(tf.int32)}, "where a dict with the keys 'a' is expected"),
+    "pair for a dict": (
+        (1,),
+        {"a": scalar(tf.int32)},
+        "where a dict with the keys 'a' is expected",
+    ),
     "key missing": ({}, {"a": scalar(tf.int32)}, "without the key 'a'"),
     "key too many": ({"a": 1, "b": 2}, {"a": scalar(tf.int32)}, "with the key 'b' that the sign"),
     "key misspelt": ({"A": 1}, {"a": scalar(tf.int32)}, "without the key 'a' and with the key 'A'"),
@@ -243,7 +313,11 @@ REFUSED = {
         "where a OrderedDict with the keys 'a' is expected",
     ),
     "pair for a named tuple": ((1, 2), Point(*two), "where the named tuple Point is expected"),
-    "another named tuple": (Other(1, 2), Point(*two), "the named tuple Other of 2, where the named"),
+    "another named tuple": (
+        Other(1, 2),
+        Point(*two),
+        "the named tuple Other of 2, where the named",
+    ),
     "deep": (
         {"boxes": (1, [1, 2])},
         {"boxes": (scalar(tf.int32), two)},
@@ -261,19 +335,34 @@ REFUSED = {
     "complex in bfloat16": (1 + 2j, scalar(tf.bfloat16), "(1+2j) can't become bfloat16"),
     "lone surrogate": ("\ud800", scalar(tf.string), "can't be written in UTF-8"),
     "2**70 in int64": (2**70, scalar(tf.int64), "1180591620717411303424 can't become int64"),
-    "uneven lists": ([[1, 2], [3]], Spec((2, None), tf.int32), "unequal length. Pad them, or use tf."),
+    "uneven lists": (
+        [[1, 2], [3]],
+        Spec((2, None), tf.int32),
+        "unequal length. Pad them, or use tf.",
+    ),
     "uneven lists of text": ([["a"], ["b", "c"]], Spec((2, None), tf.string), "unequal length"),
     "dict for one": ({"a": 1}, scalar(tf.int32), "describe its parts with a dict in the signature"),
     "set": ({1, 2}, scalar(tf.int32), "a set of 2 can't become int32"),
-    "generator": ((n for n in (1, 2)), Spec((2,), tf.int32), "type generator can't become int32"),
-    "datetime": (datetime.datetime(2020, 1, 1), scalar(tf.int64), "type datetime can't become int64"),
+    "datetime": (
+        datetime.datetime(2020, 1, 1),
+        scalar(tf.int64),
+        "type datetime can't become int64",
+    ),
     "date in text": (np.datetime64("2020-01-01"), scalar(tf.string), "can't become string"),
     "dataset": (ROWS, scalar(tf.int64), "a dataset of TensorSpec"),
-    "ragged for dense": (RAGGED, Spec((2, None), tf.int32), "where a dense int32 tensor is expected"),
+    "ragged for dense": (
+        RAGGED,
+        Spec((2, None), tf.int32),
+        "where a dense int32 tensor is expected",
+    ),
     "ragged in bool": (RAGGED, scalar(tf.bool), "where a dense bool tensor is expected"),
     "ragged in text": (RAGGED, scalar(tf.string), "where a dense string tensor is expected"),
     "sparse for dense": (SPARSE, Spec((2, 2), tf.int32), "where a dense int32 tensor is expected"),
-    "lists for ragged": ([[1, 2], [3]], RAGGED_SPEC, "where a ragged tensor of shape (2, None), int"),
+    "lists for ragged": (
+        [[1, 2], [3]],
+        RAGGED_SPEC,
+        "where a ragged tensor of shape (2, None), int",
+    ),
     "even lists for ragged": ([[1, 2], [3, 4]], RAGGED_SPEC, "a list of 2, where a ragged tensor"),
     "ragged of another dtype": (tf.cast(RAGGED, tf.int64), RAGGED_SPEC, "(2, None), int64, ragged"),
     "ragged of other splits": (
@@ -285,25 +374,42 @@ REFUSED = {
     "ragged for a dataset": (RAGGED, tf.data.DatasetSpec(scalar(tf.int64)), "where a dataset of"),
     "sparse of another dtype": (SPARSE, tf.SparseTensorSpec((2, 2), tf.int64), "(2, 2), int32, wh"),
     "sparse of another shape": (SPARSE, tf.SparseTensorSpec((2, 3), tf.int32), "(2, 2), int32, wh"),
-    "lists for sparse": ([[1, 0], [0, 2]], SPARSE_SPEC, "a list of 2, where a sparse tensor of sha"),
+    "lists for sparse": (
+        [[1, 0], [0, 2]],
+        SPARSE_SPEC,
+        "a list of 2, where a sparse tensor of sha",
+    ),
     "other dataset": (ROWS, tf.data.DatasetSpec(scalar(tf.int32)), "where a dataset of TensorSpec"),
     "unknown shape, 3.7": (3.7, Spec(None, tf.int32), "3.7 can't become int32"),
     "unknown shape, None": (None, Spec(None, tf.float32), "None can't become float32"),
     "unknown shape, text": ("7", Spec(None, tf.int32), "'7' can't become int32"),
-    "unknown shape, variable": (tf.Variable(1), Spec(None, tf.int32), "yield what its read_value()"),
+    "unknown shape, variable": (
+        tf.Variable(1),
+        Spec(None, tf.int32),
+        "yield what its read_value()",
+    ),
     "unknown shape, other tensor": (tf.constant(1), Spec(None, tf.float32), "can't become float32"),
     "beside ragged: 3.7": (*beside_ragged(3.7, scalar(tf.int32)), "3.7 can't become int32"),
     "beside ragged: None": (*beside_ragged(None, scalar(tf.float32)), "None can't become float32"),
     "beside ragged: 1 in bool": (*beside_ragged(1, scalar(tf.bool)), "1 can't become bool"),
-    "beside ragged: shape": (*beside_ragged(1, Spec((1,), tf.int32)), "shape () found, (1,) expected"),
+    "beside ragged: shape": (
+        *beside_ragged(1, Spec((1,), tf.int32)),
+        "shape () found, (1,) expected",
+    ),
     "beside ragged: variable": (*beside_ragged(tf.Variable(1), scalar(tf.int32)), "a tf.Variable"),
+    "beside ragged: negative in uint64": (
+        *beside_ragged(-987654321, scalar(tf.uint64)),
+        "-987654321 can't become uint64",
+    ),
     "beside ragged: slices": (
-        *beside_ragged(
-            tf.IndexedSlices(tf.constant([1]), tf.constant([0])), Spec((1,), tf.int32)
-        ),
+        *beside_ragged(tf.IndexedSlices(tf.constant([1]), tf.constant([0])), Spec((1,), tf.int32)),
         "where a dense int32 tensor",
     ),
-    "beside sparse: 3.7": ((SPARSE, 3.7), (SPARSE_SPEC, scalar(tf.int32)), "3.7 can't become int32"),
+    "beside sparse: 3.7": (
+        (SPARSE, 3.7),
+        (SPARSE_SPEC, scalar(tf.int32)),
+        "3.7 can't become int32",
+    ),
     "beside ragged: list for a pair": (*beside_ragged([1, 2], two), "a list is one tensor"),
 }
 FINE = {
@@ -324,6 +430,12 @@ FINE = {
     "2**70 in float32": (2**70, scalar(tf.float32)),
     "text": ("café", scalar(tf.string)),
     "bytes": (b"\xff\x00", scalar(tf.string)),
+    "1e-310 in float64": (1e-310, scalar(tf.float64)),
+    "1e-310 in complex128": (1e-310, scalar(tf.complex128)),
+    "subnormal float32": (np.array([1e-40], np.float32), Spec((1,), tf.float32)),
+    "subnormal float32 in complex64": (np.array([1e-40], np.float32), Spec((1,), tf.complex64)),
+    "subnormal bfloat16 in float32": (np.array([1e-40], BFLOAT16), Spec((1,), tf.float32)),
+    "subnormal float16 in float64": (np.array([1e-7], np.float16), Spec((1,), tf.float64)),
     "empty text": ("", scalar(tf.string)),
     "NumPy's text": (np.str_("é"), scalar(tf.string)),
     "NumPy's bytes with a zero": (np.bytes_(b"a\0"), scalar(tf.string)),
@@ -350,7 +462,6 @@ FINE = {
     "unmasked masked array": (np.ma.array([1, 2]), Spec((2,), tf.int32)),
     "picture": (Image.new("RGB", (3, 2), (255, 0, 7)), Spec((2, 3, 3), tf.uint8)),
     "array-like": (ArrayLike([1.5, 2]), Spec((2,), tf.float32)),
-    "array of the standard library": (array.array("i", [1, 2]), Spec((2,), tf.int32)),
     "object array of numbers": (np.array([1, 2.0], object), Spec((2,), tf.float32)),
     "tensor": (tf.constant([1, 2]), Spec((2,), tf.int32)),
     "tensor, other dtype": (tf.constant([1, 2]), Spec((2,), tf.float32)),
@@ -412,6 +523,15 @@ def test_a_memory_map_arrives_as_it_was(tmp_path):
     assert hold_against_tensorflow(mapped, Spec((2, 3), tf.uint8)).changed
 
 
+def test_a_generator_as_an_element_is_refused():
+    def make():
+        yield (number for number in (1, 2))
+
+    report = validate(make, Spec((2,), tf.int32))
+    assert arriving(list(make()), Spec((2,), tf.int32)) is None
+    assert report.refused[0].what == "an object of type generator can't become int32"
+
+
 @pytest.mark.parametrize(
     "signature",
     [
@@ -452,8 +572,13 @@ INTS = st.one_of(
     st.builds(operator.add, LARGE, st.integers(-2, 2)),
     st.builds(operator.add, LARGE.map(operator.neg), st.integers(-2, 2)),
 )
-FLOAT_VALUES = st.one_of(st.floats(), st.sampled_from([0.0, 1.0, -1.5, 255.0, 2.0**53, 2.0**63]))
-NUMBERS = st.one_of(INTS, FLOAT_VALUES, st.booleans(), st.complex_numbers())
+# Subnormal ones in arrays alone: of Python's own, TensorFlow may take one for a 0.0 it has kept.
+ANY_FLOAT = st.floats(allow_subnormal=False)
+FLOAT_VALUES = st.one_of(
+    ANY_FLOAT, st.sampled_from([0.0, 1.0, -1.5, 255.0, 1e-40, 2.0**53, 2.0**63])
+)
+COMPLEX = st.complex_numbers(allow_subnormal=False)
+NUMBERS = st.one_of(INTS, FLOAT_VALUES, st.booleans(), COMPLEX)
 TEXTS = st.one_of(st.text(max_size=3), st.binary(max_size=3), st.sampled_from(["7", "1.5", "True"]))
 ODD = st.sampled_from([None, frozenset({1}), datetime.date(2020, 1, 1), range(2), ArrayLike([1.5])])
 NUMPY_DTYPES = st.one_of(
@@ -477,9 +602,7 @@ def encodable(value):
         return None
 
 
-TENSORS = (
-    st.one_of(NUMBERS, TEXTS, ARRAYS).map(encodable).filter(lambda tensor: tensor is not None)
-)
+TENSORS = st.one_of(NUMBERS, TEXTS, ARRAYS).map(encodable).filter(lambda tensor: tensor is not None)
 LEAVES = st.one_of(
     NUMBERS,
     NUMBERS,
@@ -561,17 +684,25 @@ def test_no_false_alarm_and_no_miss(pair):
         with pytest.raises(TypeError):
             validate(lambda: iter([value]), signature)
         return
+    assume(not kept_by_tensorflow(value, signature))
     hold_against_tensorflow(value, signature)
+
+
+def kept_by_tensorflow(value, signature):
+    """A negative int for uint64, the second of which arrives where the first one raised."""
+    converting = "Ragged" in str(signature) or signature == Spec(None, tf.uint64)
+    if not converting or "uint64" not in str(signature):
+        return False
+    return any(isinstance(one, int) and one < 0 for one in python_values(value))
 
 
 # signature_of
 
 SMALL_INTS = st.integers(-(2**53), 2**53)
-FINITE = st.one_of(st.floats(), st.sampled_from([0.5, -1.0]))
 KINDS = (
-    st.one_of(SMALL_INTS, st.floats()),
+    st.one_of(SMALL_INTS, ANY_FLOAT),
     st.one_of(SMALL_INTS, st.booleans(), SMALL_INTS.map(np.int64)),
-    st.one_of(st.floats(), st.complex_numbers()),
+    st.one_of(ANY_FLOAT, COMPLEX),
     TEXTS,
     hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=0, max_side=3)),
     hnp.arrays(np.float32, SHAPES),
@@ -579,7 +710,7 @@ KINDS = (
     hnp.arrays(np.float32, SHAPES).map(lambda one: one.astype(BFLOAT16)),
     st.lists(SMALL_INTS, max_size=3),
     st.lists(TEXTS, max_size=3),
-    st.lists(st.lists(st.one_of(SMALL_INTS, st.floats()), min_size=2, max_size=2), max_size=3),
+    st.lists(st.lists(st.one_of(SMALL_INTS, ANY_FLOAT), min_size=2, max_size=2), max_size=3),
     hnp.arrays(np.int32, SHAPES).map(tf.constant),
     st.lists(st.lists(st.integers(-9, 9), max_size=2), min_size=1, max_size=3).map(
         lambda rows: tf.ragged.constant(rows, ragged_rank=1, dtype=tf.int32)
@@ -591,17 +722,19 @@ TEMPLATES = st.recursive(
         st.tuples(inner), st.tuples(inner, inner), st.fixed_dictionaries({"a": inner, "b": inner})
     ),
     max_leaves=3,
-)
+)  # structures of the above
 
 
 def elements_of(template):
     if isinstance(template, tuple):
         return st.tuples(*map(elements_of, template))
+    if isinstance(template, dict):
+        return st.fixed_dictionaries({key: elements_of(part) for key, part in template.items()})
     return template
 
 
 @settings(
-    max_examples=100,
+    max_examples=50,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

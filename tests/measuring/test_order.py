@@ -22,8 +22,8 @@ def test_a_dataset_is_a_row():
 
 def test_in_words():
     assert Order({"turned": [2, 1, 0], "none": []}).describe().splitlines() == [
-        "A dot for each element. Across: its place in the epoch. Up: its number, which is its place "
-        "where nothing is shuffled.",
+        "A dot for each element. Across: its place in the epoch. Up: its number, which is its "
+        "place where nothing is shuffled.",
         "turned: 3 elements, at most 2 places earlier and 2 later.",
         "none: 0 elements, at most 0 places earlier and 0 later.",
     ]
@@ -57,6 +57,8 @@ def test_the_figure_is_always_the_same():
         ({"a": [-1]}, "holds -1"),
         ({"a": ["x"]}, "holds 'x'"),
         ({"a": [[0, 1]]}, r"holds \[0, 1\]"),
+        ({"a": [float("inf")]}, "holds inf"),
+        ({"a": [0, 1, 0]}, "holds a number twice"),
     ],
 )
 def test_what_is_no_order_is_refused(rows, words):

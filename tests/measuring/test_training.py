@@ -81,6 +81,10 @@ def test_an_error_leaves_a_model_that_can_be_trained(model):
     with pytest.raises(tf.errors.FailedPreconditionError):
         fit(model, wrong, log)
     assert log.counts == [2]
+    model.fit(numbers(6), verbose=0, shuffle=False)
+    model.evaluate(numbers(2), verbose=0)
+    assert log.counts == [2]
+    assert log.validations == {}
     other = TrainingLog()
     fit(model, numbers(4), other)
     assert other.counts == [2]
