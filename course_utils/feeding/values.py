@@ -100,7 +100,7 @@ def subnormals_gone(value: Any, after: np.ndarray) -> np.ndarray:
     if before.shape != after.shape:
         return after
     ranges = _smallest_normal(before.dtype), _smallest_normal(after.dtype)
-    if after.dtype == bool and _numeric(before):
+    if after.dtype == bool and _numeric(before) and ranges[0]:
         return np.asarray(after & ~(np.abs(before) < ranges[0]))
     if not _numeric(after) or not ranges[1] or ranges[0] == ranges[1]:
         return after

@@ -165,6 +165,7 @@ CHANGED = {
     "None in complex64": (None, scalar(tf.complex64), "None becomes "),
     "None in bool": (None, scalar(tf.bool), "None becomes False in bool"),
     "nan in bool": (float("nan"), scalar(tf.bool), "nan becomes True in bool"),
+    "smallest int32 in bool": (np.int32(-(2**31)), scalar(tf.bool), "-2147483648 becomes True"),
     "2 in bool": (2, scalar(tf.bool), "2 becomes True in bool"),
     "0.1 in float32": (0.1, scalar(tf.float32), "0.1 is rounded to 0.10000000149011612 in float32"),
     "0.1 in float16": (0.1, scalar(tf.float16), "0.1 is rounded to 0.0999755859375 in float16"),
