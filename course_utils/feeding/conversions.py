@@ -23,7 +23,15 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from course_utils.feeding.values import change, described, keys, subnormals_gone, uneven
+from course_utils.feeding.values import (
+    are_times,
+    article,
+    change,
+    described,
+    keys,
+    subnormals_gone,
+    uneven,
+)
 
 DELIVERED = (
     *(tf.bool, tf.string, tf.float16, tf.bfloat16, tf.float32, tf.float64, tf.complex64),
@@ -125,7 +133,7 @@ def _not_a_spec(spec: Any) -> str:
     if isinstance(spec, list):
         return "a list, which TensorFlow takes for one tensor, not for parts. Give a tuple."
     if isinstance(spec, tf.TypeSpec):
-        return f"a {type(spec).__name__}, which can't be checked here."
+        return f"{article(type(spec).__name__)}, which can't be checked here."
     return f"{described(spec)}, and a tf.TensorSpec was expected, or a tuple or dict of them."
 
 
@@ -175,7 +183,9 @@ def _refusal(place: str, what: str) -> Finding:
 def _other_structure(value: Any, signature: Any) -> str:
     if isinstance(signature, Mapping):
         kind = "dict" if type(signature) is dict else type(signature).__name__
-        return f"{described(value)}, where a {kind} with the keys {keys(signature)} is expected"
+        return (
+            f"{described(value)}, where {article(kind)} with the keys {keys(signature)} is expected"
+        )
     expected = f"a tuple of {len(signature)} is expected"
     if type(signature) is not tuple:
         expected = f"the named tuple {type(signature).__name__} is expected"
@@ -222,12 +232,14 @@ def _as_bytes(value: Any, array: np.ndarray, spec: tf.TensorSpec) -> np.ndarray:
 
 
 def _converted(value: Any, spec: tf.TypeSpec) -> Any:
-    # TensorFlow keeps the scalars that it converted, for all its threads. Two kinds must not be
+    # TensorFlow keeps the scalars that it converted, for all its threads. Three kinds must not be
     # converted here: it raises at the first negative int for uint64, but takes it the next time,
     # and its own threads make 0.0 of what is subnormal in float32.
     dtype = getattr(spec, "dtype", None)
     if isinstance(value, int) and value < 0 and dtype == tf.uint64:
         raise Refused(_why_not(value, spec))
+    if dtype == tf.string and isinstance(value, (list, tuple, np.ndarray)) and are_times(value):
+        raise Refused(_why_not(value, spec))  # TensorFlow would end the process
     if isinstance(value, float) and abs(value) < SMALLEST and dtype in LIKE_FLOAT32:
         value *= 0.0
     try:

@@ -8,6 +8,7 @@ import inspect
 import io
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
+from numbers import Number
 from types import (
     BuiltinMethodType,
     CodeType,
@@ -45,10 +46,21 @@ def keeps_its_place(value: Any) -> str:
         return "a generator"
     if isinstance(value, Iterator):
         return f"an iterator ({type(value).__name__})"
-    methods = {
-        name for name in ("get", "put", "post") if callable(getattr(type(value), name, None))
-    }
-    return "a queue" if methods == {"get", "put"} else ""  # a web session has all three
+    if callable(getattr(type(value), "recv", None)) and hasattr(value, "poll"):
+        return "a connection"
+    if callable(getattr(type(value), "put", None)) and callable(getattr(value, "get", None)):
+        return "a queue" if _wants_nothing(value.get) else ""  # unlike a cache's, or the web's
+    return ""
+
+
+def _wants_nothing(function: Callable) -> bool:
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        return False
+    except ValueError:  # written in C, and doesn't tell
+        pass
+    return True
 
 
 class _Search:
@@ -96,7 +108,8 @@ class _Search:
         if isinstance(value, (list, tuple, set, dict)):
             items = value.items() if isinstance(value, dict) else enumerate(value)
             for key, item in islice(items, SEARCHED):
-                if keeps_its_place(item):
+                # A number in a dict is a place that is kept; in a list, the list's content.
+                if keeps_its_place(item) or (isinstance(value, dict) and isinstance(item, Number)):
                     self.found[f"`{label.strip('`')}[{described(key)}]`"] = item
         elif not keeps_its_place(value):
             self.look(label, value, near=near)
@@ -114,7 +127,7 @@ class _Search:
             self.look(label, value.func, whole=whole, near=near)
         elif isinstance(value, MethodType):
             self.look(label, value.__func__, whole=whole, near=near)
-            self.look("self", value.__self__, whole=whole)
+            self.look("self", value.__self__)
         elif isinstance(value, (BuiltinMethodType, METHOD_WRAPPER)):
             owner = value.__self__
             if owner is not None and not isinstance(owner, (ModuleType, type)):

@@ -31,7 +31,7 @@ CURE = "Make it inside the function, so that each call begins anew, or pass adva
 
 
 class NotRestartable(ValueError):
-    """To draw elements would use them up, so none was drawn."""
+    """To draw elements may use them up, so none was drawn."""
 
 
 class SourceAdvanced(UserWarning):
@@ -55,6 +55,9 @@ def drawing(
     What can't be seen: code of other modules and in C, such as a database's position; containers in
     containers; numbers within a container; a remote service.
 
+    `make` is called twice where it isn't a generator function, to see whether both calls share
+    an iterator.
+
     Args:
         make: a callable without arguments that returns an iterable.
         count: elements, 1 or more.
@@ -73,7 +76,7 @@ def drawing(
         if kind := keeps_its_place(value):
             raise NotRestartable(
                 f"The function uses {label}, {kind} made outside of it, and to look at elements "
-                f"would use them up. {CURE}"
+                f"may use them up. {CURE}"
             )
     made = make()
     if not advance:
@@ -112,7 +115,8 @@ def _warn_of_changes(before: dict[str, Any], after: dict[str, Any], count: int) 
     if changes:
         warnings.warn(
             f"Drawing {count} element{'s' * (count != 1)} changed what the function keeps "
-            f"outside: {', '.join(changes)}. The next epoch goes on from there.",
+            f"outside: {', '.join(changes)}. If the elements depend on it, the next epoch goes on "
+            "from there.",
             SourceAdvanced,
             stacklevel=5,  # the line that called what draws
         )
@@ -142,7 +146,7 @@ def _check_made_anew(make: Callable, made: Any) -> None:
     if _iterators(made) & _iterators(again):
         raise NotRestartable(
             f"Two calls of the function share one {type(made).__name__}, and to look at its "
-            f"elements would use them up. {CURE}"
+            f"elements may use them up. {CURE}"
         )
     _close(again)
 

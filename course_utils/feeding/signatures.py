@@ -46,7 +46,9 @@ def signature_of(make: Callable[[], Iterable[Any]], count: int = 8, advance: boo
         TypeError: no such callable, or a part of an element that no tensor can be made of.
         ValueError: no element at all, elements of different structure, values that no dtype holds.
 
-    What the generator itself raises passes through. Warns as ``restartable.drawing`` does.
+    What the generator itself raises passes through. Warns as ``restartable.drawing`` does, which
+    also says what it can't see. The elements are looked at again in the end, so a generator must
+    not change one that it has yielded.
     """
     merged, elements = None, []
     with drawing(make, count, advance) as drawn:
@@ -83,7 +85,8 @@ def validate(
 
     Raises:
         NotRestartable: to look would use up elements; see ``restartable.drawing``.
-        TypeError: a signature that ``from_generator`` refuses itself, or no such callable.
+        TypeError: a signature that ``from_generator`` refuses itself, or one that can't be checked
+            here; or no such callable.
         ValueError: `count` is below 1.
 
     What the generator itself raises passes through, unlike in TensorFlow, which makes another class
@@ -297,8 +300,9 @@ def _check_nothing_lost(number: int, element: Any, signature: Any) -> None:
     for found in findings(element, signature):
         place = _Place(number, found.place)
         if found.refused:
-            raise ValueError(f"{place}: {found.what}. No signature takes all of these elements.")
+            raise ValueError(f"{place}: {found.what}. No signature takes it as it is.")
         if found.kind != "nesting":
             raise ValueError(
-                f"{place}: {found.what}. No dtype holds all of these values: yield them in one."
+                f"{place}: {found.what}. No dtype takes it as it is, beside the others: convert it "
+                "before you yield it."
             )

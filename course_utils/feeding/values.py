@@ -71,7 +71,9 @@ def as_array(value: Any) -> np.ndarray:
         return items
     if isinstance(value, (bool, int, float, complex, str, bytes)):
         return _boxed(value)
-    if isinstance(value, (list, tuple)) and not _are_times(value):
+    if isinstance(value, (list, tuple)) and not are_times(value):
+        if (exact := _exact(value)) is not None:
+            return exact
         try:
             return np.asarray(value, dtype=object)  # without it, all would get one dtype
         except ValueError:  # arrays of several shapes; TensorFlow takes some that are empty
@@ -117,7 +119,7 @@ def described(value: Any) -> str:
         return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     if isinstance(value, np.ndarray) or hasattr(value, "numpy"):
         kind = "array" if isinstance(value, np.ndarray) else type(value).__name__
-        return f"{_article(kind)} of shape {tuple(value.shape)} and dtype {_name(value.dtype)}"
+        return f"{article(kind)} of shape {tuple(value.shape)} and dtype {_name(value.dtype)}"
     if isinstance(value, Mapping):
         return f"a dict with the keys {keys(value)}" if value else "an empty dict"
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -150,7 +152,19 @@ def _numeric(array: np.ndarray) -> bool:
     return array.dtype.kind in "biufc" or array.dtype.isbuiltin == 2
 
 
-def _are_times(value: Any) -> bool:
+def _exact(value: list | tuple) -> np.ndarray | None:
+    """The array of a list of numbers where that loses nothing, which is much the fastest way."""
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):  # of unequal length, or of several types
+        return None
+    whole = array.dtype.kind in "biu"
+    small = array.dtype == np.float64 and not np.any(np.abs(array) >= LARGEST_EXACT)
+    return array if whole or small else None
+
+
+def are_times(value: Any) -> bool:
+    """Whether dates or time spans are in it, all in all."""
     try:
         return np.asarray(value).dtype.kind in "mM"
     except (TypeError, ValueError):  # of several types, or of unequal length
@@ -206,7 +220,8 @@ def _pythons_own(value: Any) -> Any:
     if hasattr(value, "numpy") and getattr(value, "shape", None) == ():
         value = value.numpy()
     if isinstance(value, (str, bytes)):
-        return str(value) if isinstance(value, str) else bytes(value)
+        # Not str(value): an enum of texts gives its own name there.
+        return str.__str__(value) if isinstance(value, str) else bytes(value)
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()
     return value
@@ -222,5 +237,6 @@ def _name(dtype: Any) -> str:
     return getattr(dtype, "name", str(dtype))
 
 
-def _article(noun: str) -> str:
+def article(noun: str) -> str:
+    """The noun with its article, such as "an array"."""
     return f"an {noun}" if noun[0].lower() in "aeiou" else f"a {noun}"

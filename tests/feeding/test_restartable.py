@@ -6,6 +6,7 @@ import inspect
 import io
 import itertools
 import logging
+import multiprocessing
 import queue
 import random
 import sqlite3
@@ -350,9 +351,7 @@ FORMS = {
 def test_what_cannot_be_made_anew_is_refused_and_nothing_is_drawn(form):
     shared = numbers()
     make = FORMS[form](shared)
-    with pytest.raises(
-        NotRestartable, match=r"would use them up\..*inside the function.*advance=T"
-    ):
+    with pytest.raises(NotRestartable, match=r"may use them up\..*inside the function.*advance=T"):
         draw(make)
     assert list(shared) == list(range(COUNT))
 
@@ -519,7 +518,7 @@ def test_a_global_number_that_changes_is_told(monkeypatch):
     (text,) = [str(one.message) for one in warned]
     assert text == (
         "Drawing 3 elements changed what the function keeps outside: `POSITION` went from 0 to 2. "
-        "The next epoch goes on from there."
+        "If the elements depend on it, the next epoch goes on from there."
     )
     assert warned[0].filename == __file__
 
@@ -704,3 +703,52 @@ def test_what_is_no_such_function_is_refused(make, words):
 def test_count_is_a_whole_number_from_1(count, error, words):
     with pytest.raises(error, match=words):
         draw(numbers, count)
+
+
+def test_a_place_kept_in_a_dict_is_told():
+    state = {"position": 0}
+
+    def from_the_place():
+        while state["position"] < COUNT:
+            yield state["position"]
+            state["position"] += 1
+
+    with pytest.warns(SourceAdvanced, match=r"`state\['position'\]` went from 0 to 2"):
+        draw(from_the_place)
+
+
+def test_a_connection_is_refused():
+    reader, writer = multiprocessing.Pipe(duplex=False)
+    for number in range(COUNT):
+        writer.send(number)
+
+    def received():
+        while reader.poll():
+            yield reader.recv()
+
+    with pytest.raises(NotRestartable, match="a connection made outside"):
+        draw(received)
+    assert list(received()) == list(range(COUNT))
+
+
+def test_a_cache_with_get_and_put_is_no_queue():
+    class Cache:
+        def get(self, key):
+            return key
+
+        def put(self, key, value):
+            raise AssertionError
+
+    cache = Cache()
+    assert draw(lambda: (cache.get(number) for number in range(COUNT))) == [0, 1, 2]
+
+
+def test_of_a_methods_object_only_what_the_code_mentions_counts():
+    class Source:
+        def __init__(self):
+            self.log = iter("not used")
+
+        def numbers(self):
+            yield from range(COUNT)
+
+    assert draw(Source().numbers) == [0, 1, 2]

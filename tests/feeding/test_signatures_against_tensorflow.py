@@ -311,7 +311,7 @@ REFUSED = {
     "dict for an OrderedDict": (
         {"a": 1},
         collections.OrderedDict(a=scalar(tf.int32)),
-        "where a OrderedDict with the keys 'a' is expected",
+        "where an OrderedDict with the keys 'a' is expected",
     ),
     "pair for a named tuple": ((1, 2), Point(*two), "where the named tuple Point is expected"),
     "another named tuple": (
