@@ -484,7 +484,10 @@ def test_every_process_says_the_same(seed, start_python):
         (None, "The signature is None, and a tf.TensorSpec was expected"),
         ((), "The signature holds no spec"),
         ({1: Spec(()), "a": Spec(())}, "The signature has keys of several types"),
-        (tf.OptionalSpec(Spec(())), "The signature is an OptionalSpec, which can't be checked here"),
+        (
+            tf.OptionalSpec(Spec(())),
+            "The signature is an OptionalSpec, which can't be checked here",
+        ),
         (Spec((), tf.qint8), "The signature is of dtype qint8, which can't be checked here"),
         ({"a": Spec((), tf.variant)}, r"signature\['a'\] is of dtype variant"),
     ],
