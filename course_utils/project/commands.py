@@ -136,9 +136,13 @@ def reset_lesson(options: argparse.Namespace, beyond: list[str]) -> None:
 
 def run_tests(options: argparse.Namespace, beyond: list[str]) -> int:
     """Run pytest as CI does; what stands after `--` goes to pytest."""
-    command = [sys.executable, "-m", "pytest", *beyond]
+    command = [sys.executable, "-m", "pytest"]
     if options.command == "soak":
-        command += ["--soak"]
+        command += ["--soak"]  # one after the other: it times, and makes noise of its own
+    else:
+        # Two files at a time; the tests of one stay together, as the cells of a notebook must.
+        command += ["-n", "2", "--dist", "loadfile"]
+    command += beyond  # after the above, so that `-n 0` has the last word
     if options.lesson:
         command += ["--lesson", stem(options.lesson)]
     if options.junit:
