@@ -15,7 +15,6 @@ The generators behind the first two are functions of their own, to be read: ``po
 from __future__ import annotations
 
 import multiprocessing
-import operator
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from course_utils.feeding.arguments import paths_and_labels, whole_number
 from course_utils.feeding.readers import read_bgr_float64, read_photo
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def pool_each_epoch(
 
     paths, labels = _checked(paths, labels, batch_size=batch_size, height=height, width=width)
     if processes is not None:
-        _at_least_one("processes", processes)
+        whole_number("processes", processes)
     if start_method not in (None, *multiprocessing.get_all_start_methods()):
         raise ValueError(
             f"start_method must be one of {multiprocessing.get_all_start_methods()} on this "
@@ -166,7 +166,7 @@ def threaded_generator(
     import tensorflow as tf
 
     paths, labels = _checked(paths, labels, batch_size=batch_size, height=height, width=width)
-    threads = _cores() if threads is None else _at_least_one("threads", threads)
+    threads = _cores() if threads is None else whole_number("threads", threads)
 
     def unit_range(photos: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(photos, tf.float32) / 255.0, labels
@@ -224,21 +224,8 @@ def _checked(
 ) -> tuple[list[str], np.ndarray]:
     """The paths as a list of str, the labels as an int32 array; raises where they don't fit."""
     for name, number in numbers.items():
-        _at_least_one(name, number)
-    if isinstance(paths, (str, bytes, os.PathLike)):
-        raise TypeError(f"paths must be a sequence of paths, found a single one: {paths!r}")
-    paths = [os.fsdecode(path) for path in paths]
-    labels = np.asarray(labels)
-    if labels.dtype.kind not in "iu" and labels.size:
-        raise TypeError(f"labels must be whole numbers, found an array of {labels.dtype}")
-    if labels.ndim != 1 or len(labels) != len(paths):
-        raise ValueError(
-            f"expected one label for each path: found {len(paths)} paths and labels of shape "
-            f"{labels.shape}"
-        )
-    if not paths:
-        raise ValueError("found no paths: an epoch would be empty. Give at least one")
-    return paths, labels.astype(np.int32)
+        whole_number(name, number)
+    return paths_and_labels(paths, labels)
 
 
 def _cores() -> int:
@@ -248,13 +235,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _at_least_one(name: str, number: int) -> int:
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, found {number!r}") from None
-    if whole < 1:
-        raise ValueError(f"{name} must be 1 or more, found {whole}")
-    return whole

@@ -2,17 +2,32 @@
 
 No TensorFlow here. A worker process that is started by "spawn" or "forkserver" imports this
 module anew, and has to be at work in a fraction of a second.
+
+A file of a few kilobytes may say that it has 30,000 x 30,000 pixels, and OpenCV would take 3 GiB to
+find out what it holds. No file takes over 1 GiB here:
+
+- ``course_utils`` sets the environment variable ``OPENCV_IO_MAX_IMAGE_PIXELS`` to 2**26 (67
+  million, 8192 x 8192) where it isn't set. OpenCV reads it once, when it is loaded: import
+  ``course_utils`` before ``cv2``, or set it before Python starts. There it can be raised as well;
+  OpenCV's own limit is 2**30.
+- A file of over 2**28 bytes is refused, and so is what that limit doesn't see: see ``headers``.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from course_utils.feeding.headers import damaged, first_picture, format_of, why_refused
+
 __all__ = ["UnreadablePicture", "read_bgr_float64", "read_photo"]
+
+MOST_BYTES = 2**28  # of a file
+MOST_PIXELS = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**30))
 
 
 class UnreadablePicture(ValueError):
@@ -55,8 +70,11 @@ def read_photo(
         (``INTER_LINEAR``), without smoothing before it.
 
     Raises:
-        UnreadablePicture: no such file, no permission, an empty file, not a picture, or one that
-            is cut short or damaged as far as OpenCV can tell.
+        UnreadablePicture: no such file, no permission, an empty file, not a JPEG, PNG, GIF, BMP,
+            WebP or TIFF file, one that takes too much memory, or one that is cut short or damaged
+            as far as OpenCV can tell. It can't tell flipped bits within a JPEG file, nor a BMP file
+            ...
+        MemoryError: not enough memory; the file may be all right.
         ValueError: a height or width below 1, or an ``out`` that doesn't fit.
     """
     if height < 1 or width < 1:
@@ -64,20 +82,18 @@ def read_photo(
     if out is not None:
         _check_out(out, (height, width, 3))
     name = os.fsdecode(path)
-    try:
-        # Not cv2.imread: on Windows it can't open a name with non-ASCII letters.
-        data = np.fromfile(name, dtype=np.uint8)
-    except OSError as error:
-        raise UnreadablePicture(name, _why_not_opened(error)) from error
-    if data.size == 0:
-        raise UnreadablePicture(name, "the file is empty (0 bytes)")
+    data = _content(name)
+    if reason := why_refused(data):
+        raise UnreadablePicture(name, reason)
     try:
         # OpenCV's own order is BGR; this flag asks for RGB.
-        photo = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+        photo = cv2.imdecode(first_picture(data), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
-        raise UnreadablePicture(name, f"OpenCV refuses it: {error.err}") from error
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(f"{name}: not enough memory to decode it") from error
+        raise UnreadablePicture(name, _why_opencv_refused(error)) from error
     if photo is None:
-        raise UnreadablePicture(name, _why_not_decoded(data))
+        raise UnreadablePicture(name, damaged(format_of(data)))
     return cv2.resize(photo, (width, height), dst=out, interpolation=cv2.INTER_LINEAR)
 
 
@@ -108,19 +124,45 @@ def _check_out(out: np.ndarray, shape: tuple[int, int, int]) -> None:
         raise ValueError("out must be C-contiguous and writeable: give a whole row of a batch")
 
 
+def _content(name: str) -> np.ndarray:
+    """The file's bytes: uint8, shape (number of bytes,), at least one."""
+    try:
+        found = os.stat(name)
+        # To open a pipe would wait for someone who writes to it; /dev/zero has no end.
+        if not stat.S_ISREG(found.st_mode):
+            raise UnreadablePicture(name, f"it is {_kind(found.st_mode)}, not a file")
+        if found.st_size > MOST_BYTES:
+            reason = f"it has {found.st_size:,} bytes, more than {MOST_BYTES:,}: make it smaller"
+            raise UnreadablePicture(name, reason)
+        # Not cv2.imread: on Windows it can't open a name with non-ASCII letters.
+        data = np.fromfile(name, dtype=np.uint8)
+    except OSError as error:
+        raise UnreadablePicture(name, _why_not_opened(error)) from error
+    if data.size == 0:
+        raise UnreadablePicture(name, "the file is empty (0 bytes)")
+    return data
+
+
+def _kind(mode: int) -> str:
+    if stat.S_ISDIR(mode):
+        return "a folder"
+    return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+
+
 def _why_not_opened(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
         return "no permission to read it"
-    if isinstance(error, IsADirectoryError):
-        return "it is a folder, not a file"
     return f"it can't be opened ({error.strerror or error})"
 
 
-def _why_not_decoded(data: np.ndarray) -> str:
-    start = data[:8].tobytes()
-    for name, signature in (("JPEG", b"\xff\xd8\xff"), ("PNG", b"\x89PNG"), ("GIF", b"GIF8")):
-        if start.startswith(signature):
-            return f"it starts as a {name} file and can't be decoded: cut short or damaged"
-    return f"not a picture that OpenCV can decode ({data.size} bytes, the first are {start!r})"
+def _why_opencv_refused(error: cv2.error) -> str:
+    if "CV_IO_MAX_IMAGE_PIXELS" in error.err:
+        most = f"{int(MOST_PIXELS):,}" if MOST_PIXELS.isdecimal() else MOST_PIXELS
+        return (
+            f"it has more than {most} pixels: make it smaller, or raise OPENCV_IO_MAX_IMAGE_PIXELS"
+        )
+    if "CV_IO_MAX_IMAGE_" in error.err:
+        return "its longer side has more pixels than OpenCV allows: make it smaller"
+    return f"OpenCV refuses it: {error.err}"

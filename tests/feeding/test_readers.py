@@ -1,6 +1,9 @@
 import os
 import pickle
 import shutil
+import struct
+import sys
+import zlib
 
 import cv2
 import numpy as np
@@ -77,7 +80,7 @@ def test_a_size_below_one_pixel_is_refused(photos):
     [
         ("empty", r"the file is empty \(0 bytes\)"),
         ("truncated", "starts as a JPEG file and can't be decoded: cut short or damaged"),
-        ("text", "not a picture that OpenCV can decode .*This is"),
+        ("text", "not a JPEG, PNG, .* or TIFF file .*This is"),
     ],
 )
 def test_what_is_wrong_with_a_broken_file(tmp_path, what, reason):
@@ -100,9 +103,78 @@ def test_a_photo_cut_short_is_noticed(photos, tmp_path, part):
 def test_no_such_file_and_a_folder(tmp_path):
     with pytest.raises(UnreadablePicture, match="there is no such file"):
         read_photo(tmp_path / "gone.jpg")
-    if os.name == "posix":
-        with pytest.raises(UnreadablePicture, match="it is a folder"):
-            read_photo(tmp_path)
+    with pytest.raises(UnreadablePicture, match="it is a folder, not a file"):
+        read_photo(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX's special files")
+def test_what_has_no_end_is_not_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "zero.jpg").symlink_to("/dev/zero")
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    (tmp_path / "dangling.jpg").symlink_to("gone.jpg")
+    for name, reason in {
+        "pipe.jpg": "it is a pipe, not a file",
+        "zero.jpg": "it is a device or a socket, not a file",
+        "loop.jpg": "it can't be opened .*symbolic links",
+        "dangling.jpg": "there is no such file",
+    }.items():
+        with pytest.raises(UnreadablePicture, match=reason):
+            read_photo(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="not everybody may make links on Windows")
+def test_a_link_to_a_photo_is_read(photos, tmp_path):
+    (tmp_path / "link.jpg").symlink_to(photos.paths[0])
+    assert np.array_equal(read_photo(tmp_path / "link.jpg"), read_photo(photos.paths[0]))
+
+
+def test_a_file_of_too_many_bytes_is_not_read(tmp_path):
+    path = tmp_path / "sparse.jpg"
+    with path.open("wb") as file:
+        file.truncate(2**28 + 1)
+    with pytest.raises(UnreadablePicture, match="268,435,457 bytes, more than 268,435,456"):
+        read_photo(path)
+
+
+@pytest.mark.parametrize(
+    ("setting", "most"), [(None, "67,108,864"), ("1000", "1,000"), ("2KB", "2KB")]
+)
+def test_a_picture_of_too_many_pixels_is_refused(tmp_path, ask_python, setting, most):
+    path = tmp_path / "huge.png"
+    content = cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1].tobytes()
+    header = b"IHDR" + struct.pack(">II", 30000, 30000) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+    code = f"""
+import json, os
+os.environ.pop("OPENCV_IO_MAX_IMAGE_PIXELS", None)
+if {setting!r}:
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = {setting!r}
+from course_utils.feeding.readers import UnreadablePicture, read_photo
+try:
+    read_photo({str(path)!r})
+except UnreadablePicture as error:
+    print(json.dumps(error.reason))
+"""
+    assert ask_python(code) == (
+        f"it has more than {most} pixels: make it smaller, or raise OPENCV_IO_MAX_IMAGE_PIXELS"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits this process's memory")
+def test_too_little_memory_is_not_the_files_fault(tmp_path, start_python):
+    path = tmp_path / "large.png"
+    path.write_bytes(cv2.imencode(".png", np.zeros((8000, 8000), np.uint8))[1].tobytes())
+    code = f"""
+import os, resource
+from course_utils.feeding.readers import read_photo
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**26, used + 2**26))
+read_photo({str(path)!r})
+"""
+    err = start_python(code).communicate(timeout=60)[1]
+    assert f"MemoryError: {path}: not enough memory to decode it" in err
 
 
 def test_a_file_without_permission(public_folder, photos, ask_other_user):
