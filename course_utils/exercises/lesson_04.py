@@ -21,21 +21,28 @@ from course_utils.feeding.readers import UnreadablePicture, read_photo
 # ------------------------------------------------------------------------------------- 04.read
 
 BGR_LEFT = (
-    "The size is right, but red and blue have changed places: OpenCV reads blue first, and nothing "
-    "in the array says so. Turn the channels round: `cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)`."
+    "The size is right, but red and blue have changed places. OpenCV reads blue first unless it is "
+    "told otherwise, and nothing in the array says so. Ask for red first when you decode: "
+    "`cv2.IMREAD_COLOR_RGB`."
 )
 SIZE_SWAPPED = (
     "Height and width have changed places in what came. OpenCV wants sizes as (width, height), the "
     "other way round than an array's shape: `cv2.resize(photo, (width, height))`."
 )
 NONE_UNSEEN = (
-    "For a file that can't be read `cv2.imread` returns None, without an error. Yours went on with "
-    "it, so the error comes from a later line and doesn't name the file. Look first: `if photo is "
-    "None:`, and raise a ValueError that names the path."
+    "Of a file that can't be read OpenCV makes None, without an error, `cv2.imread` and "
+    "`cv2.imdecode` alike. Yours went on with it, so the error comes from a later line and doesn't "
+    "name the file. Look first: `if photo is None:`, and raise a ValueError that names the path."
 )
 EMPTY_UNSEEN = (
     "The file is empty, and for 0 bytes `cv2.imdecode` doesn't return None: it raises cv2.error, "
     "which is no ValueError and doesn't name the file. Look at the size of what was read first."
+)
+CUT_SHORT = (
+    "Of a JPEG file whose second half is missing yours returns a picture all the same. "
+    "`cv2.imread` does so: it fills up with gray, and a model would be trained on it without a "
+    "word. Read the bytes, `np.fromfile(path, np.uint8)`, and give them to `cv2.imdecode`: of such "
+    "a file it makes None."
 )
 RETURNS_NONE = (
     "For a file that can't be read yours returns None, as OpenCV does, and the next line that "
@@ -59,27 +66,30 @@ NOT_RESIZED = (
 )
 ONE_CHANNEL = (
     "A colour photo came as gray, with two dimensions. BGR2GRAY, and IMREAD_GRAYSCALE, throw the "
-    "colours away: `cv2.COLOR_BGR2RGB` keeps them, and turns their order round."
+    "colours away: `cv2.IMREAD_COLOR_RGB` keeps them."
 )
 UNCHANGED = (
     "The grayscale file doesn't come with three channels: read as it is stored (IMREAD_UNCHANGED), "
-    "it has one, and an array of two dimensions. Without that flag `cv2.imread` makes three "
-    "channels of every file."
+    "it has one, and an array of two dimensions. `cv2.IMREAD_COLOR_RGB` makes three channels of "
+    "every file."
 )
 READ_TENSOR = (
-    "read_rgb gave back a tensor of TensorFlow's. It should be an array of NumPy's, read with "
-    "OpenCV: what returns arrays also runs in processes that don't have TensorFlow."
+    "read_rgb gave back a tensor of TensorFlow's. It should be an array of NumPy's, as OpenCV "
+    "makes it: what returns arrays also runs in processes that don't have TensorFlow."
 )
 ALIKE = 12.0  # pixel values, of 255, by which the means of parts of two pictures may differ
 
 
 def read_rgb(path, height, width):
     """Return the picture in a file as uint8, shape (height, width, 3), red first."""
-    photo = cv2.imread(path)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ValueError(f"{path}: it can't be opened") from error
+    photo = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if photo is None:
-        raise ValueError(f"{path}: OpenCV can't read it as a picture")
-    photo = cv2.resize(photo, (width, height))
-    return cv2.cvtColor(photo, cv2.COLOR_BGR2RGB)
+        raise ValueError(f"{path}: it is empty, cut short, or no picture")
+    return cv2.resize(photo, (width, height))
 
 
 def check_read(answer: Callable) -> None:
@@ -94,7 +104,7 @@ def check_read(answer: Callable) -> None:
         ):
             found = _read(answer, path, height, width)
             _compare_read(found, path, height, width)
-        for what in ("missing", "empty", "text"):
+        for what in ("missing", "empty", "text", "truncated"):
             _judge_unreadable(answer, what, files[what])
 
 
@@ -178,7 +188,7 @@ def _judge_unreadable(answer: Callable, what: str, path: Path) -> None:
     if found is None:
         raise Wrong(RETURNS_NONE)
     if hasattr(found, "shape"):
-        raise Wrong(PICTURE_FOR_A_BAD_FILE)
+        raise Wrong(CUT_SHORT if what == "truncated" else PICTURE_FOR_A_BAD_FILE)
     raise Wrong(
         f"For a file that can't be read yours returns {_kind(found)}. Raise a ValueError that "
         "names the path."
@@ -192,7 +202,12 @@ def _names(error: Exception, path: str | Path) -> bool:
 
 
 def _no_value_error(what: str, error: Exception) -> str:
-    file = {"missing": "that is missing", "empty": "that is empty", "text": "full of text"}[what]
+    file = {
+        "missing": "that is missing",
+        "empty": "that is empty",
+        "text": "full of text",
+        "truncated": "that is cut short",
+    }[what]
     kind = ", which is an OSError and no ValueError" if isinstance(error, OSError) else ""
     return (
         f"For a file {file} yours raises {type(error).__name__}{kind or ', which is no ValueError'}"
@@ -268,6 +283,32 @@ def _returns_black(path, height, width):
     if photo is None:
         return np.zeros((height, width, 3), np.uint8)
     return cv2.cvtColor(cv2.resize(photo, (width, height)), cv2.COLOR_BGR2RGB)
+
+
+def _reads_with_imread(path, height, width):
+    photo = cv2.imread(path, cv2.IMREAD_COLOR_RGB)
+    if photo is None:
+        raise ValueError(f"{path}: not a picture")
+    return cv2.resize(photo, (width, height))
+
+
+def _opens_what_is_missing(path, height, width):
+    data = np.fromfile(path, np.uint8)
+    photo = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    if photo is None:
+        raise ValueError(f"{path}: not a picture")
+    return cv2.resize(photo, (width, height))
+
+
+def _decodes_no_bytes(path, height, width):
+    try:
+        data = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise ValueError(f"{path}: no such file") from error
+    photo = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    if photo is None:
+        raise ValueError(f"{path}: not a picture")
+    return cv2.resize(photo, (width, height))
 
 
 # ------------------------------------------------------------------------------------ 04.whole
@@ -591,12 +632,20 @@ def _loses_a_thin_side(photo, side):
 
 NEW_CLASSES = (
     "The mask holds classes now that weren't there. Resizers make values in between unless they are"
-    " told otherwise, `cv2.resize` too, and halfway between class 2 and class 40 lies 21, another "
-    "class. Class numbers are names: with `interpolation=cv2.INTER_NEAREST` one of them is taken."
+    " told otherwise, and halfway between class 2 and class 40 lies 21, another class. Tell "
+    "`cv2.resize` to take one of the pixels, and do it by its name: "
+    "`interpolation=cv2.INTER_NEAREST`. A flag in the third place, which is that of another "
+    "argument, `dst`, changes nothing."
 )
 AVERAGED = (
     "INTER_AREA makes the mean of the pixels that it puts together, and the mean of class numbers "
-    "is another class. It is good for the photo; the mask needs `cv2.INTER_NEAREST`."
+    "is another class. It is good for the photo; the mask needs `interpolation=cv2.INTER_NEAREST`."
+)
+SNAPPED = (
+    "On a border between two classes stands a third one now, and it was nowhere near. That happens "
+    "where a smoothed mask is moved to the nearest class numbers: halfway between 0 and 7 it finds "
+    "a 3, if there is one. Class numbers are names: take one of the pixels, "
+    "`interpolation=cv2.INTER_NEAREST`."
 )
 JAGGED = (
     "The mask is right, but the photo was resized without any smoothing as well, so edges become "
@@ -650,11 +699,12 @@ def check_smaller(answer: Callable) -> None:
 
 
 def _classes(height: int, width: int) -> np.ndarray:
-    """A mask: uint8, four areas, each of its own class."""
+    """A mask: uint8, four areas, each of its own class, one with a slanting border."""
     mask = np.full((height, width), CLASSES[0], np.uint8)
     mask[height // 5 :, : width // 3] = CLASSES[1]
     mask[: height // 2, width // 2 :] = CLASSES[2]
-    mask[height * 2 // 3 :, width // 4 :] = CLASSES[3]
+    rows, columns = np.indices((height, width))
+    mask[(8 * rows + columns > 6.4 * height) & (columns >= width // 4)] = CLASSES[3]
     return mask
 
 
@@ -696,14 +746,12 @@ def _judge_mask(found: np.ndarray, mask: np.ndarray) -> None:
     if not np.isin(found, CLASSES).all():
         mean = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
         raise Wrong(AVERAGED if np.array_equal(found, mean) else NEW_CLASSES)
-    # Resizers differ in which pixel is the nearest: only away from the borders it is certain.
-    reach = [2 * -(-big // small) + 1 for big, small in zip(mask.shape, found.shape)]
-    window = np.ones(reach, np.uint8)
-    least, most = (
-        cv2.resize(around, (width, height), interpolation=cv2.INTER_NEAREST)
-        for around in (cv2.erode(mask, window), cv2.dilate(mask, window))
-    )
-    if np.any((least == most) & (found != least)):
+    # Resizers differ in which pixel is the nearest: any class that is near will do.
+    near = np.stack([_near(mask == each, found.shape) for each in CLASSES])
+    strange = ~np.any(near & (found == np.array(CLASSES)[:, None, None]), axis=0)
+    if strange.any():
+        if np.all(near.sum(axis=0) > 1, where=strange):
+            raise Wrong(SNAPPED)
         raise Wrong(
             "The mask holds the right classes at the wrong places: it must show what the whole "
             "mask showed, smaller."
@@ -712,6 +760,13 @@ def _judge_mask(found: np.ndarray, mask: np.ndarray) -> None:
         raise Wrong(MASK_FLOAT)
     if found.dtype != np.uint8:
         raise Wrong(f"The mask comes as {found.dtype}, and should stay uint8.")
+
+
+def _near(area: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Where an area is, or is a pixel of the smaller shape away: bool, of that shape."""
+    reach = [2 * -(-big // small) + 1 for big, small in zip(area.shape, shape)]
+    grown = cv2.dilate(area.astype(np.uint8), np.ones(reach, np.uint8))
+    return cv2.resize(grown, shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
 
 
 def _judge_photo(found: np.ndarray, photo: np.ndarray) -> None:
@@ -738,6 +793,13 @@ def _resizes_both_alike(photo, mask, height, width):
 def _takes_area_for_both(photo, mask, height, width):
     size, area = (width, height), cv2.INTER_AREA
     return cv2.resize(photo, size, None, 0, 0, area), cv2.resize(mask, size, None, 0, 0, area)
+
+
+def _moves_to_the_nearest_class(photo, mask, height, width):
+    photo = cv2.resize(photo, (width, height), interpolation=cv2.INTER_AREA)
+    smoothed, classes = cv2.resize(mask, (width, height)), np.unique(mask)
+    distances = np.abs(smoothed[..., None].astype(int) - classes)
+    return photo, classes[distances.argmin(axis=-1)]
 
 
 def _takes_nearest_for_both(photo, mask, height, width):
@@ -783,12 +845,14 @@ def _returns_both_in_a_list(photo, mask, height, width):
 # ------------------------------------------------------------------------------------- 04.skip
 
 STOPS = (
-    "After the first file that can't be read nothing comes any more: `return` and `break` end the "
-    "whole epoch. Leave this one file out, and go on with the next: `continue`."
+    "After the first file that can't be read nothing comes any more, and no error either. A "
+    "`return` or a `break` there ends the whole epoch, and so does a `try` around the whole loop. "
+    "Put the `try` around the reading of one file, and go on with the next: `continue`."
 )
 NOT_CAUGHT = (
     "The first file that can't be read ended the epoch with its UnreadablePicture, though at_most "
-    "allows some. Read inside a `try`, and catch it: `except UnreadablePicture:`."
+    "allows some. Read inside a `try`, catch it with `except UnreadablePicture:`, and raise only "
+    "where there are more than at_most."
 )
 YIELDS_NONE = (
     "In place of a photo that can't be read comes None. It is no photo, and TensorFlow would stop "
@@ -804,8 +868,14 @@ YIELDS_TWICE = (
     "`else:`."
 )
 NOTHING_LISTED = (
-    "The photos are right, but left_out, the caller's list, is still empty. `left_out = left_out + "
-    "[path]` makes another list, which nobody else sees: `left_out.append(path)` adds to this one."
+    "The photos are right, but after the epoch left_out, the caller's list, is still empty. Add "
+    "each path to that very list: `left_out.append(path)`. An assignment, such as `left_out = "
+    "left_out + [path]`, makes another one, which the caller doesn't see."
+)
+LISTED_LATE = (
+    "When the ValueError comes, left_out is empty: the files that were left out until then aren't "
+    "in it. What stands after the loop isn't reached in such an epoch. Append each path where its "
+    "file can't be read, in the `except`."
 )
 ERRORS_LISTED = (
     "left_out holds the errors or their texts, and should hold paths: whoever wants to look at the "
@@ -820,13 +890,18 @@ TOO_EARLY = (
     "allowed. Stop at one more than at_most: `>`, not `>=`."
 )
 COUNTS_ALL_EPOCHS = (
-    "The second epoch stopped, though no more files are bad than in the first: the files of the "
-    "first one were counted again. left_out grows over all epochs, so its length is no count of "
-    "this one: count in a variable that begins with 0 in the function."
+    "The second epoch stopped with an error, though no more files are bad than in the first, as "
+    "if those of the first counted again. left_out grows over all epochs, so its length is no "
+    "count of this one: count in a variable that begins with 0 in the function."
 )
 NEVER_STOPS = (
-    "Three files can't be read, at_most is 2, and the epoch goes on to its end. Count the files, "
-    "and raise a ValueError as soon as there are more than at_most."
+    "Three files can't be read, at_most is 2, and the epoch goes on to its end without an error. "
+    "Count the files, and raise a ValueError as soon as there are more than at_most."
+)
+ENDS_IN_SILENCE = (
+    "With at_most = 2 the epoch ends at the third file that can't be read, as it should, but "
+    "without an error: the photos after it are missing, and nobody hears of it. `return` and "
+    "`break` end an epoch like that. Raise a ValueError there."
 )
 STOPS_LATE = (
     "The ValueError comes after the last file only, so a whole epoch was read first. Look at the "
@@ -837,14 +912,19 @@ LIMIT_UNNAMED = (
     'reads it wants to know where to look: `raise ValueError(f"... {path}")`.'
 )
 SWALLOWED = (
-    "An error that had nothing to do with bad pictures, a RuntimeError here, was taken for one, and"
-    " nobody hears of it. `except:` and `except Exception:` catch mistakes in the code as well: "
-    "catch `UnreadablePicture` alone."
+    "For one path came an error that has nothing to do with bad pictures, a RuntimeError here, "
+    "and yours didn't let it pass. `except:` and `except Exception:` catch mistakes in the code "
+    "as well: catch `UnreadablePicture` alone."
+)
+VALUE_ERROR_CAUGHT = (
+    "For one path came a ValueError that is no UnreadablePicture, and yours didn't let it pass. "
+    "UnreadablePicture is a kind of ValueError, so `except ValueError:` catches it, and the other "
+    "kinds as well, such as that for a wrong argument: catch `UnreadablePicture` alone."
 )
 YIELD_IN_TRY = (
-    "The `yield` stands inside the `try`, so an error that is thrown in there, from outside, is "
-    "taken for a bad file of yours. Keep in the `try` what may fail, the reading, and yield after "
-    "it, or in `else:`."
+    "An UnreadablePicture that was thrown in at the `yield`, from outside, didn't pass through: it "
+    "was taken for a bad file of yours. That happens where the `yield` stands inside the `try`. "
+    "Keep the reading in the `try`, which may fail, and yield after it, or in `else:`."
 )
 PHOTOS_IN_A_LIST = (
     "readable gave back a list, so all photos are in memory before the first one is used. Give "
@@ -1017,11 +1097,7 @@ def _judge_limit(
             "raise ValueError."
         ) from None
     if error is None:
-        raise Wrong(
-            NEVER_STOPS
-            if at_most
-            else "With at_most = 0 no file may be left out, and the epoch goes on after the first."
-        )
+        raise Wrong(_why_no_error(len(drawn), at_most))
     last = bad[at_most]
     if len(drawn) == len(photos):
         raise Wrong(STOPS_LATE)
@@ -1032,28 +1108,49 @@ def _judge_limit(
         )
     if not _names(error, last):
         raise Wrong(LIMIT_UNNAMED)
+    if at_most and not left_out:
+        raise Wrong(LISTED_LATE)
     if left_out == bad[:at_most]:
         raise Wrong(LAST_NOT_LISTED)
     _judge_left_out(left_out, bad[: at_most + 1])
 
 
+def _why_no_error(came: int, at_most: int) -> str:
+    """What to say of an epoch that ended without an error, after so many photos of 4."""
+    if at_most == 2 and came in (3, 4):
+        return ENDS_IN_SILENCE if came == 3 else NEVER_STOPS
+    return (
+        f"With at_most = {at_most} a ValueError should come at bad file number {at_most + 1}. None "
+        f"came: the epoch gave {came} of the 4 photos, and ended."
+    )
+
+
 class _Unreachable:
     """A path that can't even be looked at: an error that isn't a bad picture."""
 
+    def __init__(self, kind: type[Exception]) -> None:
+        self.kind, self.raised = kind, []
+
     def __fspath__(self) -> str:
-        raise RuntimeError("the drive doesn't answer")
+        self.raised.append(self.kind("the drive doesn't answer"))
+        raise self.raised[-1]
 
     __str__ = __fspath__
 
 
 def _judge_other_errors(answer: Callable, good: list[str]) -> None:
     """Errors that are no UnreadablePicture of read_photo's must come out."""
-    try:
-        first(_generator_of_photos(answer, [good[0], _Unreachable(), good[1]], [], 5), 9)
-    except RuntimeError:
-        pass
-    else:
-        raise Wrong(SWALLOWED)
+    for kind, message in ((RuntimeError, SWALLOWED), (ValueError, VALUE_ERROR_CAUGHT)):
+        path = _Unreachable(kind)
+        try:
+            first(_generator_of_photos(answer, [good[0], path, good[1]], [], 5), 9)
+        except Exception as error:
+            # One that was raised while ours was handled: ours had been caught.
+            if not any(each in path.raised for each in _handled(error)):
+                if error in path.raised:
+                    continue
+                raise
+        raise Wrong(message)
     generator = iter(_generator_of_photos(answer, list(good), [], 5))
     next(generator, None)
     if not hasattr(generator, "throw"):
@@ -1065,6 +1162,12 @@ def _judge_other_errors(answer: Callable, good: list[str]) -> None:
     except StopIteration:
         pass
     raise Wrong(YIELD_IN_TRY)
+
+
+def _handled(error: BaseException) -> Iterator[BaseException]:
+    """The errors that were being handled when this one was raised."""
+    while (error := error.__context__) is not None:
+        yield error
 
 
 def _judge_memory(answer: Callable, good: list[str]) -> None:
@@ -1143,6 +1246,20 @@ def _catches_everything(paths, left_out, at_most):
         yield photo
 
 
+def _catches_value_errors(paths, left_out, at_most):
+    missed = 0
+    for path in paths:
+        try:
+            photo = read_photo(path)
+        except ValueError:
+            left_out.append(path)
+            missed += 1
+            if missed > at_most:
+                raise ValueError(f"too many bad files: {path}") from None
+            continue
+        yield photo
+
+
 def _counts_the_list(paths, left_out, at_most):
     for path in paths:
         try:
@@ -1179,6 +1296,20 @@ def _never_raises(paths, left_out, at_most):
         yield photo
 
 
+def _returns_at_the_limit(paths, left_out, at_most):
+    missed = 0
+    for path in paths:
+        try:
+            photo = read_photo(path)
+        except UnreadablePicture:
+            left_out.append(path)
+            missed += 1
+            if missed > at_most:
+                return
+            continue
+        yield photo
+
+
 def _returns_a_list(paths, left_out, at_most):
     photos, missed = [], 0
     for path in paths:
@@ -1204,6 +1335,20 @@ def _makes_another_list(paths, left_out, at_most):
                 raise ValueError(f"too many bad files: {path}") from None
             continue
         yield photo
+
+
+def _lists_after_the_loop(paths, left_out, at_most):
+    missed = []
+    for path in paths:
+        try:
+            photo = read_photo(path)
+        except UnreadablePicture:
+            missed.append(path)
+            if len(missed) > at_most:
+                raise ValueError(f"too many bad files: {path}") from None
+            continue
+        yield photo
+    left_out.extend(missed)
 
 
 def _lists_the_errors(paths, left_out, at_most):
@@ -1266,17 +1411,21 @@ EXERCISES = (
         task=(
             "Write read_rgb(path, height, width): the picture in a file, as uint8 of shape "
             "(height, width, 3), red first; a ValueError that names the path where it can't be "
-            "read."
+            "read, or is cut short."
         ),
         solution=read_rgb,
         check=check_read,
         hints=(
-            "Three things of OpenCV's are unlike NumPy's and TensorFlow's: what it returns for a "
-            "file that it can't read, the order of a size, and the order of the channels.",
-            "Right after reading: `if photo is None:`, and in it `raise ValueError(...)` with the "
-            "path in its text.",
-            "`photo = cv2.resize(photo, (width, height))`, then `return cv2.cvtColor(photo, "
-            "cv2.COLOR_BGR2RGB)`.",
+            "It takes three checks: is there a file, is there a byte in it, and is there a "
+            "picture? And two orders of OpenCV's are its own: that of a size, and that of the "
+            "channels.",
+            "`np.fromfile(path, np.uint8)` reads the bytes, and raises an OSError where there is "
+            "no file. Of 0 bytes `cv2.imdecode` raises cv2.error, so look at `data.size` first; of "
+            "what is no picture, or cut short, it makes None.",
+            "`data = np.fromfile(path, np.uint8)` in a `try:`, and `except OSError as error:`; "
+            "then `photo = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None`. In "
+            'the `except` and where `photo is None`: `raise ValueError(f"{path}: ...")`. At the '
+            "end `return cv2.resize(photo, (width, height))`.",
         ),
         mistakes=(
             Mistake(_leaves_bgr, BGR_LEFT),
@@ -1289,18 +1438,23 @@ EXERCISES = (
             Mistake(_makes_it_gray, ONE_CHANNEL),
             Mistake(_reads_unchanged, UNCHANGED),
             Mistake(_returns_black, PICTURE_FOR_A_BAD_FILE),
+            Mistake(_opens_what_is_missing, _no_value_error("missing", FileNotFoundError())),
+            Mistake(_decodes_no_bytes, EMPTY_UNSEEN),
+            Mistake(_reads_with_imread, CUT_SHORT),
         ),
         right=(
-            "the size, the colours, and an error that says which file. OpenCV can also read red "
-            "first by itself: `cv2.imread(path, cv2.IMREAD_COLOR_RGB)` gives the same pixels as "
-            "cvtColor does afterwards."
+            "the size, the colours, and an error that says which file, also of one that is cut "
+            "short. What readers seldom notice is one bit that was flipped in the middle of a JPEG "
+            "file: OpenCV and Pillow make a picture of it, with other pixels. Where that matters, "
+            "compare checksums."
         ),
     ),
     Exercise(
         id="04.whole",
         task=(
             "Write whole(photo, side): a black square, uint8 of shape (side, side, 3), with the "
-            "whole photo in its middle, its longer side as long as the square's."
+            "whole photo in its middle, its longer side as long as the square's, the shorter one "
+            "rounded to a whole number."
         ),
         solution=whole,
         check=check_whole,
@@ -1350,6 +1504,7 @@ EXERCISES = (
         mistakes=(
             Mistake(_resizes_both_alike, NEW_CLASSES),
             Mistake(_takes_area_for_both, AVERAGED),
+            Mistake(_moves_to_the_nearest_class, SNAPPED),
             Mistake(_takes_nearest_for_both, JAGGED),
             Mistake(_gives_the_height_first, MASK_SIZES_SWAPPED),
             Mistake(_keeps_a_channel, MASK_WITH_CHANNEL),
@@ -1388,11 +1543,14 @@ EXERCISES = (
             Mistake(_yields_black, YIELDS_BLACK),
             Mistake(_yields_the_one_before, YIELDS_TWICE),
             Mistake(_catches_everything, SWALLOWED),
+            Mistake(_catches_value_errors, VALUE_ERROR_CAUGHT),
             Mistake(_counts_the_list, COUNTS_ALL_EPOCHS),
             Mistake(_raises_one_too_early, TOO_EARLY),
             Mistake(_never_raises, NEVER_STOPS),
+            Mistake(_returns_at_the_limit, ENDS_IN_SILENCE),
             Mistake(_returns_a_list, PHOTOS_IN_A_LIST),
             Mistake(_makes_another_list, NOTHING_LISTED),
+            Mistake(_lists_after_the_loop, LISTED_LATE),
             Mistake(_lists_the_errors, ERRORS_LISTED),
             Mistake(_yields_in_the_try, YIELD_IN_TRY),
         ),

@@ -7,7 +7,8 @@ doesn't see, measured with OpenCV 5.0:
   said of itself that it had 64 x 48 pixels.
 - A TIFF file's tiles, which may be larger than the picture: 2 MB became 1.9 GiB for 64 x 64 pixels.
 - A PNG file's chunk that says it is longer than the file: 500 bytes became 4 GiB.
-- An animated PNG file, of which OpenCV keeps four copies: 1 MB became 2 GiB.
+- An animated PNG file, of which OpenCV keeps four copies: 1 MB became 2 GiB. Where its second
+  picture was damaged, the process died.
 """
 
 from __future__ import annotations
@@ -43,10 +44,11 @@ def why_refused(data: np.ndarray) -> str | None:
     """Why a file of these bytes isn't given to OpenCV; None where it may try."""
     kind = format_of(data)
     if kind is None:
+        formats = ", ".join(dict.fromkeys(SIGNATURES.values()))
         start = data[:8].tobytes()
         return (
-            f"not a JPEG, PNG, GIF, BMP, WebP or TIFF file ({data.size} bytes, the first are "
-            f"{start!r})"
+            f"not a picture of a format read here ({formats}): {data.size} bytes, the first are "
+            f"{start!r}"
         )
     try:
         if kind == "PNG" and any(end > data.size for _, _, end in _png_chunks(data)):

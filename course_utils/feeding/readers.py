@@ -71,10 +71,11 @@ def read_photo(
 
     Raises:
         UnreadablePicture: no such file, no permission, an empty file, not a JPEG, PNG, GIF, BMP,
-            WebP or TIFF file, one that takes too much memory, or one that is cut short or damaged
-            as far as OpenCV can tell. It can't tell flipped bits within a JPEG file, nor a BMP file
-            ...
-        MemoryError: not enough memory; the file may be all right.
+            WebP or TIFF file, one that would take too much memory, or one that is cut short or
+            damaged as far as OpenCV can tell. It tells from memory, as here, that a JPEG file was
+            cut; ``cv2.imread`` makes a picture of it that ends in grey. Flipped bits among the
+            pixels of a JPEG, BMP or TIFF file pass unseen.
+        MemoryError: there isn't enough to decode it; the file may be all right.
         ValueError: a height or width below 1, or an ``out`` that doesn't fit.
     """
     if height < 1 or width < 1:

@@ -1,5 +1,6 @@
 """What is particular to lesson 04's exercises: right answers other than ours, and odd ones."""
 
+import io
 import itertools
 import os
 from pathlib import Path
@@ -8,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from course_utils.classroom import workspace
 from course_utils.classroom.exercise import check, of_lesson
@@ -34,11 +35,18 @@ def said(id, answer):
 # --------------------------------------------------------------------------- other right answers
 
 
-def reading(decode=lambda path: cv2.imread(path, cv2.IMREAD_COLOR_RGB), how=cv2.INTER_LINEAR):
-    """An answer to 04.read that is right, whichever way it decodes and resizes."""
+def decoded(path, flag=cv2.IMREAD_COLOR_RGB):
+    """The picture in a file, None where there is none: as imread, but not of a file cut short."""
+    if not os.path.exists(path) or os.path.getsize(path) == 0:
+        return None
+    return cv2.imdecode(np.fromfile(path, np.uint8), flag)
+
+
+def reading(how):
+    """An answer to 04.read that is right, whichever way it resizes."""
 
     def read_rgb(path, height, width):
-        photo = decode(path)
+        photo = decoded(path)
         if photo is None:
             raise ValueError(f"{path}: no picture")
         return cv2.resize(photo, (width, height), interpolation=how)
@@ -53,20 +61,37 @@ class ReadRight:
     lanczos = reading(how=cv2.INTER_LANCZOS4)
 
     def turned_by_a_slice(path, height, width):
-        photo = cv2.imread(path)
+        photo = decoded(path, cv2.IMREAD_COLOR)
         if photo is None:
             raise ValueError(f"{path!r} can't be read")
         return cv2.resize(photo, (width, height))[..., ::-1]
 
-    def from_bytes(path, height, width):
-        try:
-            data = np.fromfile(path, np.uint8)
-        except OSError as error:
-            raise ValueError(f"can't open {path}") from error
-        photo = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    def turned_by_opencv(path, height, width):
+        photo = decoded(path, cv2.IMREAD_COLOR)
         if photo is None:
             raise ValueError("not a picture", path)
-        return cv2.resize(photo, (width, height))
+        return cv2.cvtColor(cv2.resize(photo, (width, height)), cv2.COLOR_BGR2RGB)
+
+    def with_one_try(path, height, width):
+        try:
+            data = np.frombuffer(Path(path).read_bytes(), np.uint8)
+            photo = cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR), (width, height))
+        except (OSError, cv2.error) as error:
+            raise ValueError(f"{path}: {error}") from error
+        return photo[..., ::-1]
+
+    def looks_for_the_end_first(path, height, width):
+        """A JPEG file ends with two bytes of its own; then imread will do."""
+        if not os.path.exists(path) or Path(path).read_bytes()[-2:] != b"\xff\xd9":
+            raise ValueError(f"{path} is no JPEG file, or cut short")
+        return cv2.resize(cv2.imread(path, cv2.IMREAD_COLOR_RGB), (width, height))
+
+    def with_tensorflow(path, height, width):
+        try:
+            photo = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+        except tf.errors.OpError as error:
+            raise ValueError(f"{path}: {error.message}") from None
+        return tf.cast(tf.round(tf.image.resize(photo, (height, width))), tf.uint8).numpy()
 
     def with_pillow(path, height, width):
         try:
@@ -79,21 +104,21 @@ class ReadRight:
         return read_photo(Path(path), height, width)
 
     def with_the_courses_error(path, height, width):
-        photo = cv2.imread(path)
+        photo = decoded(path)
         if photo is None:
             raise UnreadablePicture(path, "no picture")
-        return cv2.cvtColor(cv2.resize(photo, (width, height)), cv2.COLOR_BGR2RGB)
+        return cv2.resize(photo, (width, height))
 
     def as_stored_then_converted(path, height, width):
         """OpenCV's cvtColor makes three channels of one, since OpenCV 5."""
-        photo = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+        photo = decoded(path, cv2.IMREAD_UNCHANGED)
         if photo is None:
             raise ValueError(path)
         return cv2.cvtColor(cv2.resize(photo, (width, height)), cv2.COLOR_BGR2RGB)
 
-    def with_resizing_first(path, height, width):
+    def channel_by_channel(path, height, width):
         try:
-            bgr = cv2.resize(cv2.imread(path), (width, height))
+            bgr = cv2.resize(decoded(path, cv2.IMREAD_COLOR), (width, height))
         except cv2.error as error:
             raise ValueError(f"{path}: {error}") from None
         blue, green, red = cv2.split(bgr)
@@ -173,20 +198,66 @@ class SkipRight:
                 left_out += [path]
                 if missed <= at_most:
                     continue
-                raise  # an UnreadablePicture is a ValueError, and names its file
+                raise  # UnreadablePicture is a kind of ValueError, and its text names the file
             yield photo
 
-    def catches_value_errors(paths, left_out, at_most):
+    def counts_from_the_lists_length(paths, left_out, at_most):
         before = len(left_out)
         for path in paths:
             try:
                 photo = read_photo(path)
-            except ValueError as error:
+            except UnreadablePicture as error:
                 left_out.append(error.path)
             else:
                 yield photo
             if len(left_out) - before > at_most:
                 raise ValueError(f"too many: {left_out[before:]}")
+
+    def passes_other_value_errors_on(paths, left_out, at_most):
+        missed = 0
+        for path in paths:
+            try:
+                photo = read_photo(path)
+            except Exception as error:
+                if not isinstance(error, UnreadablePicture):
+                    raise
+                left_out.append(path)
+                missed += 1
+                if missed > at_most:
+                    raise error from None
+            else:
+                yield photo
+
+    def looks_for_the_file_itself(paths, left_out, at_most):
+        """`os.path.exists` takes a ValueError for a file that isn't there; read_photo doesn't."""
+        missed = 0
+        for path in paths:
+            there = os.path.exists(path)
+            try:
+                photo = read_photo(path)
+            except UnreadablePicture:
+                left_out.append(path)
+                missed += 1
+                if missed > at_most:
+                    raise ValueError(f"{path}, which is {'bad' if there else 'gone'}") from None
+            else:
+                yield photo
+
+    def lists_in_the_end(paths, left_out, at_most):
+        """After the loop, but in a `finally`: it is reached whichever way the loop ends."""
+        missed = []
+        try:
+            for path in paths:
+                try:
+                    photo = read_photo(path)
+                except UnreadablePicture:
+                    missed.append(path)
+                    if len(missed) > at_most:
+                        raise ValueError(path) from None
+                else:
+                    yield photo
+        finally:
+            left_out.extend(missed)
 
     def with_a_generator_inside(paths, left_out, at_most):
         def photos():
@@ -388,6 +459,47 @@ def opens_it(path, height, width):
     return cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), (width, height))
 
 
+def imread_caught(path, height, width):
+    try:
+        return cv2.resize(cv2.imread(path, cv2.IMREAD_COLOR_RGB), (width, height))
+    except cv2.error as error:
+        raise ValueError(path) from error
+
+
+def never_looks_at_what_is_decoded(path, height, width):
+    data = np.fromfile(path, np.uint8) if os.path.exists(path) else np.zeros(0, np.uint8)
+    if data.size == 0:
+        raise ValueError(path)
+    return cv2.resize(cv2.imdecode(data, cv2.IMREAD_COLOR_RGB), (width, height))
+
+
+def pillow_that_fills_up(path, height, width):
+    try:
+        with Image.open(path) as picture, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+            return np.asarray(picture.convert("RGB").resize((width, height)))
+    except OSError as error:
+        raise ValueError(path) from error
+
+
+def tensorflow_that_fills_up(path, height, width):
+    try:
+        data = tf.io.read_file(path)
+        photo = tf.io.decode_jpeg(data, channels=3, try_recover_truncated=True)
+    except tf.errors.OpError as error:
+        raise ValueError(path) from error
+    return cv2.resize(photo.numpy(), (width, height))
+
+
+def raises_another_where_it_is_cut(path, height, width):
+    photo = cv2.imread(path, cv2.IMREAD_COLOR_RGB)
+    if photo is None:
+        raise ValueError(path)
+    if (photo[-1] == 128).all():
+        raise EOFError(path)
+    return cv2.resize(photo, (width, height))
+
+
 def with_pillow_alone(path, height, width):
     return np.asarray(Image.open(path).convert("RGB").resize((width, height)))
 
@@ -430,6 +542,11 @@ READ_WRONG = [
     (converts_none, lesson.NONE_UNSEEN),
     (unchanged_then_turned, lesson.UNCHANGED),
     (decodes_nothing, lesson.EMPTY_UNSEEN),
+    (imread_caught, lesson.CUT_SHORT),
+    (pillow_that_fills_up, lesson.CUT_SHORT),
+    (tensorflow_that_fills_up, lesson.CUT_SHORT),
+    (raises_another_where_it_is_cut, "is cut short yours raises EOFError, which is no ValueError"),
+    (never_looks_at_what_is_decoded, lesson.NONE_UNSEEN),
     (opens_it, "is missing yours raises FileNotFoundError, which is an OSError and no ValueError"),
     (with_pillow_alone, "is missing yours raises FileNotFoundError, which is an OSError and no "),
     (raising(FileNotFoundError), "raises FileNotFoundError, which is an OSError and no ValueError"),
@@ -648,6 +765,63 @@ def breaks(paths, left_out, at_most):
         yield photo
 
 
+def tries_the_whole_loop(paths, left_out, at_most):
+    try:
+        for path in paths:
+            yield read_photo(path)
+    except UnreadablePicture:
+        left_out.append(path)
+
+
+def leaves_at_the_limit(paths, left_out, at_most):
+    missed = 0
+    for path in paths:
+        try:
+            photo = read_photo(path)
+        except UnreadablePicture:
+            left_out.append(path)
+            missed += 1
+            if missed > at_most:
+                break
+        else:
+            yield photo
+
+
+def catches(*kinds, then):
+    """An answer to 04.skip that catches some kinds, and does something with what it caught."""
+
+    def readable(paths, left_out, at_most):
+        missed = 0
+        for path in paths:
+            try:
+                photo = read_photo(path)
+            except kinds as error:
+                then(error, path)
+                left_out.append(path)
+                missed += 1
+                if missed > at_most:
+                    raise ValueError(path) from error
+            else:
+                yield photo
+
+    return readable
+
+
+def raises_another(error, path):
+    if not isinstance(error, UnreadablePicture):
+        raise LookupError("that is no file") from error
+
+
+def makes_a_list_first(paths, left_out, at_most):
+    yield from lesson.readable(paths, left_out or [], at_most)
+
+
+def extends_in_the_end(paths, left_out, at_most):
+    missed = []
+    yield from lesson.readable(paths, missed, at_most)
+    left_out += missed
+
+
 def bare(paths, left_out, at_most):
     missed = 0
     for path in paths:
@@ -776,7 +950,18 @@ def a_dataset(paths, left_out, at_most):
 SKIP_WRONG = [
     (catches_nothing, lesson.NOT_CAUGHT),
     (breaks, lesson.STOPS),
-    (stops_in_silence, lesson.NEVER_STOPS),
+    (tries_the_whole_loop, lesson.STOPS),
+    (stops_in_silence, lesson.ENDS_IN_SILENCE),
+    (leaves_at_the_limit, lesson.ENDS_IN_SILENCE),
+    (extends_in_the_end, lesson.LISTED_LATE),
+    (makes_a_list_first, lesson.NOTHING_LISTED),
+    (catches(ValueError, then=lambda error, path: error.path), lesson.VALUE_ERROR_CAUGHT),
+    (catches(ValueError, then=lambda error, path: str(path)), lesson.VALUE_ERROR_CAUGHT),
+    (catches(ValueError, then=raises_another), lesson.VALUE_ERROR_CAUGHT),
+    (catches(ValueError, OSError, then=lambda error, path: 0), lesson.VALUE_ERROR_CAUGHT),
+    (catches(Exception, then=lambda error, path: error.reason), lesson.SWALLOWED),
+    (catches(Exception, then=lambda error, path: f"{path}"), lesson.SWALLOWED),
+    (catches(Exception, then=raises_another), lesson.SWALLOWED),
     (bare, lesson.SWALLOWED),
     (keeps_the_count, lesson.COUNTS_ALL_EPOCHS),
     (raises_at_the_end, lesson.STOPS_LATE),
@@ -804,7 +989,11 @@ SKIP_WRONG = [
     (reads(lambda left_out, error: left_out.extend(error.path)), "Yours holds "),
     (reads(appends, text="too many"), lesson.LIMIT_UNNAMED),
     (reads(appends, text="missing.jpg"), lesson.LIMIT_UNNAMED),
-    (reads(appends, zero_is_no_limit), "With at_most = 0 no file may be left out"),
+    (
+        reads(appends, zero_is_no_limit),
+        "With at_most = 0 a ValueError should come at bad file number 1. None came: the epoch gave "
+        "4 of the 4 photos, and ended.",
+    ),
     (reads(appends, lambda missed, at_most: missed > 2), lesson.TOO_EARLY),
     (reads(appends, lambda missed, at_most: missed > at_most + 1), lesson.NEVER_STOPS),
     (a_function, "gave back a function, and nobody calls it."),
@@ -859,7 +1048,70 @@ def photo_by_positions(photo, mask, height, width):
     return photo[rows][:, columns], cv2.resize(mask, (width, height), None, 0, 0, 0)
 
 
+def flag_in_the_third_place(photo, mask, height, width):
+    size = (width, height)
+    return cv2.resize(photo, size), cv2.resize(mask, size, cv2.INTER_NEAREST)
+
+
+NEAREST, BELOW, ABOVE = "nearest", "below", "above"
+
+
+def moved(resize, to=NEAREST):
+    """An answer to 04.mask whose mask is smoothed, then moved to the nearest class, or the next."""
+
+    def smaller(photo, mask, height, width):
+        smoothed, classes = resize(mask.astype(np.float32), height, width), np.unique(mask)
+        smoothed = np.round(smoothed).clip(0, 255)[..., None]
+        if to == NEAREST:
+            places = np.abs(smoothed - classes).argmin(axis=-1)
+        elif to == BELOW:
+            places = np.sum(smoothed >= classes, axis=-1) - 1
+        else:
+            places = np.sum(smoothed > classes, axis=-1).clip(0, len(classes) - 1)
+        return both()(photo, mask, height, width)[0], classes[places]
+
+    return smaller
+
+
+def of_opencv(how):
+    return lambda mask, height, width: cv2.resize(mask, (width, height), interpolation=how)
+
+
+def of_tensorflow(**options):
+    return lambda mask, height, width: tf.image.resize(mask[..., None], (height, width), **options)[
+        ..., 0
+    ].numpy()
+
+
+def of_pillow(how):
+    return lambda mask, height, width: np.asarray(
+        Image.fromarray(mask).resize((width, height), how)
+    )
+
+
+SMOOTH = {
+    "linear": of_opencv(cv2.INTER_LINEAR),
+    "area": of_opencv(cv2.INTER_AREA),
+    "cubic": of_opencv(cv2.INTER_CUBIC),
+    "TensorFlow": of_tensorflow(),
+    "TensorFlow, antialias": of_tensorflow(antialias=True),
+    "TensorFlow, area": of_tensorflow(method="area"),
+    "Pillow, bilinear": of_pillow(Image.Resampling.BILINEAR),
+    "Pillow, box": of_pillow(Image.Resampling.BOX),
+}
+
+
+@pytest.mark.parametrize("how", SMOOTH)
+def test_a_smoothed_mask_moved_to_a_class_is_seen(how):
+    assert said("04.mask", moved(SMOOTH[how])) == f"Wrong: {lesson.SNAPPED}"
+    # A wide kernel changes pixels further off as well, which is another message's.
+    for to in (BELOW, ABOVE):
+        told = said("04.mask", moved(SMOOTH[how], to))
+        assert told == f"Wrong: {lesson.SNAPPED}" or "right classes at the wrong places" in told
+
+
 MASK_WRONG = [
+    (flag_in_the_third_place, lesson.NEW_CLASSES),
     (both(cv2.INTER_AREA, cv2.INTER_LINEAR), lesson.NEW_CLASSES),
     (both(cv2.INTER_AREA, cv2.INTER_CUBIC), lesson.NEW_CLASSES),
     (bilinear_mask_of_tensorflow, lesson.NEW_CLASSES),
@@ -1002,12 +1254,19 @@ def test_a_check_leaves_no_files_and_no_seed_behind(tmp_path, monkeypatch):
 # --------------------------------------------------------------------- what a right answer is told
 
 
-def test_opencv_reads_red_first_by_itself_and_gives_the_same_pixels(tmp_path):
-    files = broken_files(tmp_path)
-    paths = [*photo_set(8, packaged=True).paths, files["grayscale"], files["exif_rotated"]]
-    for path in paths:
-        turned = cv2.cvtColor(cv2.imread(os.fspath(path)), cv2.COLOR_BGR2RGB)
-        assert np.array_equal(cv2.imread(os.fspath(path), cv2.IMREAD_COLOR_RGB), turned)
+def test_a_bit_flipped_in_the_middle_of_a_jpeg_makes_another_picture_and_no_error():
+    rng = np.random.default_rng(0)
+    for path in photo_set(8, packaged=True).paths:
+        data = np.fromfile(path, np.uint8)
+        for where in rng.integers(len(data) // 4, len(data) * 3 // 4, 5):
+            flipped = data.copy()
+            flipped[where] ^= 1 << rng.integers(8)
+            by_opencv = cv2.imdecode(flipped, cv2.IMREAD_COLOR_RGB)
+            by_pillow = np.asarray(Image.open(io.BytesIO(flipped.tobytes())).convert("RGB"))
+            whole = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+            for found in (by_opencv, by_pillow):
+                assert found.shape == whole.shape
+                assert not np.array_equal(found, whole)
 
 
 def test_a_photo_of_3_to_2_leaves_a_third_of_its_square_empty():
@@ -1038,6 +1297,24 @@ def test_none_is_what_imread_gives_and_empty_bytes_raise(tmp_path):
     assert cv2.imread(os.fspath(tmp_path / "missing.jpg")) is None
     with pytest.raises(cv2.error, match="imdecode"):
         cv2.imdecode(np.zeros(0, np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_imread_fills_up_a_file_that_is_cut_short_and_imdecode_makes_none_of_it(tmp_path):
+    path = broken_files(tmp_path)["truncated"]
+    assert (cv2.imread(os.fspath(path))[-1] == 128).all()
+    assert cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR_RGB) is None
+
+
+@pytest.mark.parametrize("flag", [cv2.INTER_NEAREST, cv2.INTER_AREA])
+def test_a_flag_in_the_third_place_changes_nothing(flag):
+    mask = lesson._classes(50, 70)
+    assert np.array_equal(cv2.resize(mask, (33, 21), flag), cv2.resize(mask, (33, 21)))
+
+
+def test_halfway_between_0_and_7_the_nearest_class_is_3():
+    mask = np.array([[0, 7, 3, 3]], np.uint8)
+    photo = np.zeros((1, 4, 3), np.uint8)
+    assert lesson._moves_to_the_nearest_class(photo, mask, 1, 2)[1].tolist() == [[3, 3]]
 
 
 def test_half_of_2_and_40_is_21():

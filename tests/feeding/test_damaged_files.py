@@ -353,12 +353,11 @@ def write_bombs(folder, whole):
     """Files that unpack to a thousand times their size and more, or end the process."""
     folder.add("killer.png", animation_that_kills(whole["png"]), "arrives")
     folder.add("endless.png", png_with_an_endless_chunk(whole["png"]), "left out")
-    folder.add("bomb 8192.png", png_of_zeros(8192, 8192), "arrives")
     folder.add("bomb 30000.png", png_of_zeros(30000, 30000), "left out")
     profile = png_chunk(b"iCCP", b"bomb\0\0" + packed_zeros(2**31))
     text = png_chunk(b"zTXt", b"bomb\0\0" + packed_zeros(2**31))
     folder.add("bomb inside.png", png_of_zeros(64, 48, before=profile + text))
-    folder.add("bomb animated.png", animation_of_zeros(6400, 6400), "arrives")
+    folder.add("bomb animated.png", animation_of_zeros(6000, 6000), "arrives")
     folder.add("bomb tile.tif", tiff_with_one_tile(), "left out")
     with open(folder.path("sparse.jpg", "left out"), "wb") as file:
         file.truncate(20 * GIBIBYTE)
@@ -402,7 +401,7 @@ def damaged_folder(path, photo, count=500, seed=0):
     write_others(folder, whole)
     write_bombs(folder, whole)
     write_odd(folder, whole)
-    write_huge(folder, whole, rng, count // 6)
+    write_huge(folder, whole, rng, count // 8)
     while len(folder.expected) < count:
         if rng.random() < 0.1:
             write_misnamed(folder, whole, rng)
@@ -477,7 +476,7 @@ small = [
     path for path in job["paths"]
     if os.path.isfile(path) and os.path.getsize(path) < 10**5
     # Of these the reader asks for the first picture alone; OpenCV may take too much, or die.
-    and "animated.png" not in path and "killer.png" not in path and "endless.png" not in path
+    and not any(name in path for name in ("animated.png", "killer.png", "endless.png", "bomb"))
 ]
 answer["opencv"] = {path: opencv_reads(path) for path in small}
 if job["tensorflow"]:
@@ -588,7 +587,7 @@ def test_what_opencv_cannot_read_is_named(answer):
             assert path in named
         elif path in named:
             # AVIF, JPEG 2000 and others, which the reader leaves alone.
-            assert named[path].startswith("not a JPEG, PNG, GIF, BMP, WebP or TIFF file"), path
+            assert named[path].startswith("not a picture of a format read here"), path
 
 
 def test_no_file_takes_a_gibibyte(answer):
