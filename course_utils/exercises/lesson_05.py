@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import itertools
 import random
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -558,12 +561,23 @@ ALWAYS_THE_SAME_FLIPS = (
 )
 NOT_AGAIN = (
     "A second flips(photos, seed) with the same seed gives other flips, so no run can be repeated: "
-    "the flips come from something else than the seed and the number of the epoch, such as "
-    "`default_rng()` without a seed. Use `np.random.default_rng([seed, epoch])`."
+    "they come from `default_rng()` without a seed, or from something outside of flips that goes "
+    "on, such as a counter of the epochs. Make the counter inside of flips, and use "
+    "`np.random.default_rng([seed, epoch])`."
+)
+HASH_OF_TEXT = (
+    "The flips come from the hash() of a str or of bytes, and Python computes that in another way "
+    "each time it is started, so the next run of the program has other flips. Use the numbers "
+    "themselves: `np.random.default_rng([seed, epoch])`."
 )
 SEED_UNUSED = (
     "Two seeds give the same flips: yours don't depend on `seed`. Put it into the seed of the "
     "generator, `np.random.default_rng([seed, epoch])`."
+)
+SHARED_BY_SEEDS = (
+    "Two seeds share flips: {epoch} epoch of seed {seed} has those of {other_epoch} epoch of seed "
+    "{other_seed}. One number made of both, such as `seed + epoch`, mixes up what a list keeps "
+    "apart: `np.random.default_rng([seed, epoch])`."
 )
 ONE_RNG = (
     "All epochs draw from one generator of random numbers, so the flips of an epoch depend on how "
@@ -618,6 +632,8 @@ CALLED_ALREADY = (
 
 AS_IT_IS, MIRRORED = "as it is", "mirrored"
 PHOTOS, EPOCHS, SEED = 40, 6, 3
+RUNS = 8  # of which half may end with an error where a hash is a seed as it is
+RANKS = ("the first", "the second", "the third", "the fourth", "the fifth", "the sixth")
 FEWEST = 70  # of 240 photos; fewer mirrored ones, or photos left as they are, are no fair draw
 
 
@@ -644,6 +660,8 @@ def check_flips(answer: Callable) -> None:
         epochs = _watched_epochs(answer, album)
         _judge_draws(epochs)
         _judge_repeated(answer, album, epochs)
+        _judge_next_seed(answer, album, epochs)
+        _judge_next_run(answer, album, epochs)
         _judge_broken_off(answer, album, epochs)
         _judge_side_by_side(answer, album, epochs)
         _first_epochs(answer, _album(1), SEED, 2)
@@ -831,6 +849,40 @@ def _judge_repeated(answer: Callable, album: _Album, epochs: list[list[bool]]) -
         raise Wrong(SEED_UNUSED)
 
 
+def _judge_next_seed(answer: Callable, album: _Album, epochs: list[list[bool]]) -> None:
+    """Look whether an epoch of the next seed, whichever it is, has the flips of one of these."""
+    others = _first_epochs(answer, album, SEED + 1, EPOCHS)
+    for (number, epoch), (other, flips_of_other) in itertools.product(
+        enumerate(epochs), enumerate(others)
+    ):
+        if epoch == flips_of_other:
+            raise Wrong(_shared_by_seeds(number, SEED, other, SEED + 1))
+
+
+def _shared_by_seeds(epoch: int, seed: int, other_epoch: int, other_seed: int) -> str:
+    return SHARED_BY_SEEDS.format(
+        epoch=RANKS[epoch], seed=seed, other_epoch=RANKS[other_epoch], other_seed=other_seed
+    )
+
+
+def _judge_next_run(answer: Callable, album: _Album, epochs: list[list[bool]]) -> None:
+    """Draw as in another run of the program, where Python hashes str and bytes in another way.
+
+    It shows what the answer asks hash() for while it is checked. What it asked before, and the
+    order of a set of str, which differs from run to run too, can't be changed from here.
+    """
+    for run in range(RUNS):
+        with _text_hashed_anew(answer, run) as asked:
+            try:
+                again = _first_epochs(answer, album, SEED, 2)
+            except Exception:  # such as default_rng's, to which a hash below 0 is no seed
+                again = None
+        if not asked:
+            return
+        if again is not None and again != epochs[:2]:
+            raise Wrong(HASH_OF_TEXT)
+
+
 def _judge_broken_off(answer: Callable, album: _Album, epochs: list[list[bool]]) -> None:
     """Leave the first epoch early; the next one is the second all the same."""
     training, _ = _two(answer, album.photos, SEED)
@@ -860,6 +912,39 @@ def _judge_side_by_side(answer: Callable, album: _Album, epochs: list[list[bool]
         raise Wrong(COUNTED_AT_THE_END)
     if [one, other] != epochs[:2]:
         raise Wrong(STATE_SHARED)
+
+
+@contextlib.contextmanager
+def _text_hashed_anew(answer: Callable, run: int) -> Iterator[list]:
+    """Let the answer's hash() of text give what it may give in another run of the program.
+
+    Only in this thread, and only for code of the answer's own module or notebook: the caches of
+    libraries mustn't notice. Sets and dicts never ask this function. Yields what it was asked for.
+    """
+    before, thread, asked = builtins.hash, threading.get_ident(), []
+    names_there = getattr(answer, "__globals__", None)
+
+    def hash_of_another_run(value, /):
+        if (
+            _holds_text(value)
+            and threading.get_ident() == thread
+            and sys._getframe(1).f_globals is names_there
+        ):
+            asked.append(value)
+            value = run, value
+        return before(value)
+
+    try:
+        builtins.hash = hash_of_another_run
+        yield asked
+    finally:
+        builtins.hash = before
+
+
+def _holds_text(value: object) -> bool:
+    if isinstance(value, (tuple, frozenset)):
+        return any(map(_holds_text, value))
+    return isinstance(value, (str, bytes))
 
 
 NO_GLOBAL_SEED = 87654321  # what TensorFlow says where none is set
@@ -944,6 +1029,34 @@ def _has_its_own_seed(photos, seed):
 
     def training():
         rng = np.random.default_rng([42, next(epochs)])
+        for photo in photos:
+            yield photo[:, ::-1] if rng.random() < 0.5 else photo
+
+    def validation():
+        yield from photos
+
+    return training, validation
+
+
+def _adds_seed_and_epoch(photos, seed):
+    epochs = itertools.count()
+
+    def training():
+        rng = np.random.default_rng(seed + next(epochs))
+        for photo in photos:
+            yield photo[:, ::-1] if rng.random() < 0.5 else photo
+
+    def validation():
+        yield from photos
+
+    return training, validation
+
+
+def _hashes_text(photos, seed):
+    epochs = itertools.count()
+
+    def training():
+        rng = random.Random(hash((str(seed), next(epochs))))
         for photo in photos:
             yield photo[:, ::-1] if rng.random() < 0.5 else photo
 
@@ -1168,6 +1281,11 @@ BATCHES_IN_A_LIST = (
     "batches gave back a list, so the whole epoch was copied before its first batch is used. "
     "`yield` each batch in the loop."
 )
+COPIED_AHEAD = (
+    "The caller changed later rows when the first batch had come, and their batches still hold the "
+    "old ones: they were copied before their turn, and a copy of all rows takes their memory twice."
+    " Copy in the loop, batch by batch: `yield rows[start : start + size].copy()`."
+)
 
 
 def batches(rows, size):
@@ -1191,6 +1309,7 @@ def check_batches(answer: Callable) -> None:
         rows += 1000
         if _first_changed(kept, seen) is not None:
             raise Wrong(VIEWS_OF_THE_ROWS)
+        _judge_copied_ahead(answer, rows, size)
 
 
 def _aligned_rows(n: int, columns: int) -> np.ndarray:
@@ -1284,6 +1403,19 @@ def _judge_changes(kept: list, changed: tuple | None) -> None:
     raise Wrong(ONE_BUFFER if kept[early] is kept[early + 1] else SLICE_OF_THE_BUFFER)
 
 
+def _judge_copied_ahead(answer: Callable, rows: np.ndarray, size: int) -> None:
+    """Change the rows when the first batch has come, but for the next one's: it may be ready."""
+    drawn = iter(answer(rows, size))
+    first(drawn, 1)
+    rows[2 * size :] += 1000
+    later = [np.array(batch) for batch in first(drawn, len(rows))][1:]
+    right = [rows[start : start + size] for start in range(2 * size, len(rows), size)]
+    if [batch.shape for batch in later] != [batch.shape for batch in right]:
+        raise Wrong("A second call of batches gives other batches. Each call should begin anew.")
+    if not _same(later, right):
+        raise Wrong(COPIED_AHEAD)
+
+
 def _first_changed(kept: list, seen: list[np.ndarray]) -> int | None:
     """The number of the first batch that is no longer what it was."""
     for number, (batch, before) in enumerate(zip(kept, seen)):
@@ -1332,6 +1464,12 @@ def _takes_turns(rows, size):
 
 
 def _yields_views(rows, size):
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def _copies_all_rows(rows, size):
+    rows = rows.copy()
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -1518,6 +1656,8 @@ EXERCISES = (
             Mistake(_begins_with_the_seed, ALWAYS_THE_SAME_FLIPS),
             Mistake(_forgets_the_seed, NOT_AGAIN),
             Mistake(_has_its_own_seed, SEED_UNUSED),
+            Mistake(_adds_seed_and_epoch, _shared_by_seeds(1, SEED, 0, SEED + 1)),
+            Mistake(_hashes_text, HASH_OF_TEXT),
             Mistake(_shares_one_rng, ONE_RNG),
             Mistake(_keeps_the_rng_outside, STATE_SHARED),
             Mistake(_counts_at_the_end, COUNTED_AT_THE_END),
@@ -1532,9 +1672,9 @@ EXERCISES = (
             Mistake(_returns_generators, CALLED_ALREADY),
         ),
         right=(
-            "the flips of an epoch depend on the seed and its number alone. So a training that was "
-            "stopped can go on with the right flips: `default_rng([seed, 7])` draws those of the "
-            "epoch with number 7, without the seven before it."
+            "the flips of an epoch depend on the seed and its number alone. With "
+            "`default_rng([seed, epoch])`, a training that was stopped can even go on in any epoch "
+            "without drawing those before it again: the number is all that it has to remember."
         ),
     ),
     Exercise(
@@ -1558,6 +1698,7 @@ EXERCISES = (
             Mistake(_slices_one_buffer, SLICE_OF_THE_BUFFER),
             Mistake(_takes_turns, SEVERAL_BUFFERS),
             Mistake(_yields_views, VIEWS_OF_THE_ROWS),
+            Mistake(_copies_all_rows, COPIED_AHEAD),
             Mistake(_collects_one_buffer, ALL_THE_LAST_BATCH),
             Mistake(_yields_lists_of_rows, BATCHES_OF_ROWS_IN_LISTS),
             Mistake(_pads_with_old_rows, LAST_BATCH_PADDED),
@@ -1567,9 +1708,10 @@ EXERCISES = (
             Mistake(_lists_the_batches, BATCHES_IN_A_LIST),
         ),
         right=(
-            "each batch owns its memory. from_generator wouldn't have saved you: it takes an "
-            "array uncopied whose memory begins at a multiple of 64 bytes, and copies others. So "
-            "the same mistake corrupts batches on one day and goes unnoticed on another."
+            "no batch shares memory with another, nor with `rows`. from_generator wouldn't have "
+            "saved you: it takes an array uncopied whose memory begins at a multiple of 64 bytes, "
+            "and copies others. So the same mistake corrupts batches on one day and goes unnoticed "
+            "on another."
         ),
     ),
 )

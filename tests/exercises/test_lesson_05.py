@@ -1,11 +1,15 @@
 """What is particular to lesson 05's exercises: right answers other than ours, and odd ones."""
 
+import builtins
 import functools
 import itertools
 import math
 import operator
+import os
 import pickle
 import random
+import subprocess
+import sys
 import threading
 from functools import partial
 
@@ -149,8 +153,19 @@ def plain(photos):
     return validation
 
 
+class Named:
+    def __init__(self, name):
+        self.name = name
+
+    def __hash__(self):
+        return hash(self.name)
+
+
+HALF = Named("half")
+
+
 class FlipsRight:
-    def seed_plus_epoch(photos, seed):
+    def seeds_a_thousand_apart(photos, seed):
         epochs = iter(range(10**9))
 
         def training():
@@ -201,6 +216,42 @@ class FlipsRight:
             rng = random.Random(f"{seed} {next(epochs)}")
             for photo in photos:
                 yield photo[:, ::-1] if rng.choice((True, False)) else photo
+
+        return training, plain(photos)
+
+    def by_a_hash_of_numbers(photos, seed):  # it is the same in every run
+        epochs = itertools.count()
+
+        def training():
+            rng = random.Random(hash((seed, next(epochs))))
+            for photo in photos:
+                yield photo[:, ::-1] if rng.random() < 0.5 else photo
+
+        return training, plain(photos)
+
+    def with_a_hash_that_decides_nothing(photos, seed):
+        epochs, mirror_images = itertools.count(), {}
+
+        def mirrored(photo):
+            key = hash(photo.tobytes())
+            if key not in mirror_images:
+                mirror_images[key] = photo[:, ::-1]
+            return mirror_images[key]
+
+        def training():
+            rng = np.random.default_rng([seed, next(epochs)])
+            for photo in photos:
+                yield mirrored(photo) if rng.random() < 0.5 else photo
+
+        return training, plain(photos)
+
+    def with_objects_that_hash_a_text(photos, seed):
+        epochs, chances = itertools.count(), {HALF: 0.5}
+
+        def training():
+            rng = np.random.default_rng([seed, next(epochs)])
+            for photo in photos:
+                yield photo[:, ::-1] if rng.random() < chances[HALF] else photo
 
         return training, plain(photos)
 
@@ -263,10 +314,20 @@ class FlipsRight:
 
 
 class BatchesRight:
-    def of_a_copy(rows, size):
-        rows = rows.copy()
+    def one_batch_ahead(rows, size):
+        batch = rows[:size].copy()
+        for start in range(size, len(rows), size):
+            following = rows[start : start + size].copy()
+            yield batch
+            batch = following
+        yield batch
+
+    def parts_of_one_large_array(rows, size):
+        copy = np.empty_like(rows)
         for start in range(0, len(rows), size):
-            yield rows[start : start + size]
+            part = slice(start, start + size)
+            copy[part] = rows[part]
+            yield copy[part]
 
     def new_array_each_time(rows, size):
         for start in range(0, len(rows), size):
@@ -306,8 +367,8 @@ class BatchesRight:
         return (rows[start : start + size].astype("f") for start in range(0, len(rows), size))
 
     def through_a_list_of_numbers(rows, size):
-        for part in pieces(rows.tolist(), size):
-            yield tf.constant(part)
+        for part in pieces(rows, size):
+            yield tf.constant(part.tolist())
 
     def through_bytes(rows, size):
         for part in pieces(rows, size):
@@ -507,6 +568,56 @@ def counted_for_ever(photos, seed, epochs=itertools.count()):  # noqa: B008 the 
     return training, plain(photos)
 
 
+def drawn_for_ever(photos, seed, rng=np.random.default_rng(3)):  # noqa: B008 the mistake
+    def training():
+        mirrored = rng.random(len(photos)) < 0.5
+        for photo, mirrors in zip(photos, mirrored):
+            yield photo[:, ::-1] if mirrors else photo
+
+    return training, plain(photos)
+
+
+def numbered(rng_of):
+    """A flips whose epochs draw from `rng_of(seed, epoch)`."""
+
+    def answer(photos, seed):
+        epochs = itertools.count()
+
+        def training():
+            rng = rng_of(seed, next(epochs))
+            for photo in photos:
+                yield photo[:, ::-1] if rng.random() < 0.5 else photo
+
+        return training, plain(photos)
+
+    return answer
+
+
+class Seeded:
+    def __init__(self, photos, seed):
+        self.photos, self.seed, self.epochs = photos, seed, itertools.count()
+
+    def __call__(self):
+        rng = random.Random(hash(f"{self.seed} {next(self.epochs)}"))
+        for photo in self.photos:
+            yield photo[:, ::-1] if rng.random() < 0.5 else photo
+
+
+def hashed_in_a_class(photos, seed):
+    return Seeded(photos, seed), plain(photos)
+
+
+def hashed_for_each_photo(photos, seed):
+    epochs = itertools.count()
+
+    def training():
+        epoch = next(epochs)
+        for number, photo in enumerate(photos):
+            yield photo[:, ::-1] if hash(f"{seed} {epoch} {number}") % 2 else photo
+
+    return training, plain(photos)
+
+
 def counted_in_a_finally(photos, seed):
     epoch = 0
 
@@ -624,6 +735,28 @@ def split(rows, size):
     yield from np.array_split(rows, range(size, len(rows), size))
 
 
+def splits_a_copy(rows, size):
+    yield from np.array_split(rows.copy(), range(size, len(rows), size))
+
+
+def collects_copies(rows, size):
+    yield from [part.copy() for part in pieces(rows, size)]
+
+
+def lists_all_numbers(rows, size):
+    for part in pieces(rows.tolist(), size):
+        yield np.array(part, np.float32)
+
+
+def through_tensor_slices(rows, size):
+    yield from tf.data.Dataset.from_tensor_slices(rows).batch(size).as_numpy_iterator()
+
+
+def ten_batches_ahead(rows, size):
+    for part in pieces(rows, 10 * size):
+        yield from pieces(part.copy(), size)
+
+
 def reshaped(rows, size):
     for part in pieces(rows, size):
         yield part.reshape(-1, rows.shape[1])
@@ -683,6 +816,44 @@ GUISES = [
     (draws_from_random, "05.flips", lesson_05.DRAWN_FROM_ALL),
     (by_tensorflow_unseeded, "05.flips", lesson_05.NOT_AGAIN),
     (counted_for_ever, "05.flips", lesson_05.NOT_AGAIN),
+    (drawn_for_ever, "05.flips", lesson_05.NOT_AGAIN),
+    (
+        numbered(lambda seed, epoch: random.Random(seed + epoch)),
+        "05.flips",
+        lesson_05._shared_by_seeds(1, 3, 0, 4),
+    ),
+    (
+        numbered(lambda seed, epoch: np.random.RandomState(100 + seed + epoch)),
+        "05.flips",
+        lesson_05._shared_by_seeds(1, 3, 0, 4),
+    ),
+    (
+        numbered(lambda seed, epoch: np.random.default_rng(seed * epoch)),
+        "05.flips",
+        lesson_05._shared_by_seeds(0, 3, 0, 4),
+    ),
+    (
+        numbered(lambda seed, epoch: np.random.default_rng(seed ^ epoch)),
+        "05.flips",
+        lesson_05._shared_by_seeds(2, 3, 5, 4),
+    ),
+    (
+        numbered(lambda seed, epoch: np.random.default_rng(hash(f"{seed}") % 2**32 + epoch)),
+        "05.flips",
+        lesson_05.HASH_OF_TEXT,
+    ),
+    (
+        numbered(lambda seed, epoch: np.random.default_rng([abs(hash(b"%d" % seed)), epoch])),
+        "05.flips",
+        lesson_05.HASH_OF_TEXT,
+    ),
+    (
+        numbered(lambda seed, epoch: random.Random(hash(frozenset((("epoch", epoch), seed))))),
+        "05.flips",
+        lesson_05.HASH_OF_TEXT,
+    ),
+    (hashed_in_a_class, "05.flips", lesson_05.HASH_OF_TEXT),
+    (hashed_for_each_photo, "05.flips", lesson_05.HASH_OF_TEXT),
     (drawn_once, "05.flips", lesson_05.ALWAYS_THE_SAME_FLIPS),
     (counted_in_a_finally, "05.flips", lesson_05.COUNTED_AT_THE_END),
     (shares_a_random, "05.flips", lesson_05.ONE_RNG),
@@ -698,6 +869,11 @@ GUISES = [
     (as_type_without_a_copy, "05.batches", lesson_05.VIEWS_OF_THE_ROWS),
     (split, "05.batches", lesson_05.VIEWS_OF_THE_ROWS),
     (reshaped, "05.batches", lesson_05.VIEWS_OF_THE_ROWS),
+    (splits_a_copy, "05.batches", lesson_05.COPIED_AHEAD),
+    (collects_copies, "05.batches", lesson_05.COPIED_AHEAD),
+    (lists_all_numbers, "05.batches", lesson_05.COPIED_AHEAD),
+    (through_tensor_slices, "05.batches", lesson_05.COPIED_AHEAD),
+    (ten_batches_ahead, "05.batches", lesson_05.COPIED_AHEAD),
     (one_list_for_all, "05.batches", lesson_05.BATCHES_OF_ROWS_IN_LISTS),
     (pads_with_zeros, "05.batches", lesson_05.LAST_BATCH_PADDED),
     (zeros_by_default, "05.batches", lesson_05.FLOAT64),
@@ -986,6 +1162,11 @@ def wiped_at_the_end(rows, size):
     kept[-1][:] = 0
 
 
+def once_only(rows, size, calls=itertools.count()):  # noqa: B008 the mistake
+    if next(calls) % 2 == 0:
+        yield from (part.copy() for part in pieces(rows, size))
+
+
 def a_ragged_one(rows, size):
     yield tf.ragged.constant([[1.0], [2.0, 3.0]])
 
@@ -1096,6 +1277,7 @@ ODD = [
     ("05.batches", sorts_the_rows, "Your function changes the `rows` that it is given."),
     ("05.batches", larger_ones, "Yours are 25, of 4, 4, 4, 4, 4, ..."),
     ("05.batches", endless_batches, "Yours are more than 35, of 3, 3, 3, 3, 3, ..."),
+    ("05.batches", once_only, "A second call of batches gives other batches."),
     ("05.batches", wiped_at_the_end, "A batch changed after the last one had come."),
 ]
 
@@ -1133,6 +1315,31 @@ def test_the_numbers_that_everybody_shares_stay_as_they_were(answer, seed):
         tf.random.set_seed(before)
 
 
+@pytest.mark.parametrize("answer", [lesson_05.flips, hashed_in_a_class, raises, nothing])
+def test_the_hash_of_another_run_is_put_away_again(answer):
+    before = builtins.hash
+    said("05.flips", answer)
+    assert builtins.hash is before
+
+
+def test_only_the_answers_own_hash_of_text_is_another_one():
+    text = "3"
+    with lesson_05._text_hashed_anew(raises, 0) as asked:
+        mine, of_numbers, of_an_object = hash((1, text)), hash((1, 2.5)), hash(HALF)
+        found, of_a_library = text in {"3": 0}, hash(tf.TensorSpec((), name=text))
+        of_another_thread = []
+        thread = threading.Thread(target=lambda: of_another_thread.append(hash(text)))
+        thread.start()
+        thread.join()
+    assert asked == [(1, text), "half"]
+    assert mine != hash((1, text))
+    assert of_an_object != hash(HALF)
+    assert of_numbers == hash((1, 2.5))
+    assert found
+    assert of_a_library == hash(tf.TensorSpec((), name=text))
+    assert of_another_thread == [hash(text)]
+
+
 def test_what_another_thread_draws_meanwhile_is_not_the_answers_fault():
     """A source of the learner's that still runs; its draws are noticed, and are in one run only."""
     calls = []
@@ -1151,6 +1358,10 @@ def test_a_fair_draw_is_hardly_ever_refused():
     n = lesson_05.PHOTOS * lesson_05.EPOCHS
     refused = 2 * sum(math.comb(n, k) for k in range(lesson_05.FEWEST)) / 2**n
     assert refused < 1e-9
+
+
+def test_fair_draws_of_two_seeds_hardly_ever_share_an_epoch():
+    assert lesson_05.EPOCHS**2 / 2**lesson_05.PHOTOS < 1e-9
 
 
 def test_no_photo_looks_like_another_one_or_like_itself_turned():
@@ -1193,6 +1404,18 @@ def test_a_partial_can_be_pickled_and_a_lambda_cannot():
     assert list(pickle.loads(pickle.dumps(source))()) == ["anna 0", "anna 1", "anna 2"]
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(lambda: lines_of("anna"))
+
+
+def test_another_run_hashes_text_in_another_way_and_numbers_in_the_same():
+    program = "print(hash('3'), hash(('3', 0)), hash((3, 0)), hash(2.5))"
+    texts, numbers = set(), set()
+    for run in "12":
+        environment = os.environ | {"PYTHONHASHSEED": run}
+        command = [sys.executable, "-c", program]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        texts.update(ran.stdout.split()[:2])
+        numbers.update(ran.stdout.split()[2:])
+    assert (len(texts), len(numbers)) == (4, 2)
 
 
 def test_a_later_epoch_needs_none_of_those_before_it():
