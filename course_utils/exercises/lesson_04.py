@@ -357,7 +357,9 @@ NOT_BLACK = (
 )
 TOO_THIN = (
     "Of a photo whose sides are 200 and 3 pixels nothing is left: in a square of 32 the shorter one"
-    " comes to 0.48 pixels, less than a whole one. Keep one pixel at least: `max(1, round(...))`."
+    " comes to 0.48 pixels, less than a whole one. Keep one pixel at least: `max(1, round(...))`. "
+    "Functions that find the size themselves, such as Pillow's `ImageOps.pad` and "
+    "tf.image.resize_with_pad, don't do so: compute the size first, then resize to it."
 )
 CHANGED_COLOURS = (
     "The channels have changed places. The photo that is handed over has red first already: leave "
@@ -931,8 +933,9 @@ PHOTOS_IN_A_LIST = (
     "each with `yield`, in the loop."
 )
 READ_AHEAD = (
-    "A file was deleted after the first photo had come, and its photo still came: all of them had "
-    "been read by then, and lie in memory. Read one, yield it, and only then read the next."
+    "The second file was deleted when the first photo had come, and its photo still came: it had "
+    "been read before its turn, alone or with those after it, and waited in memory. Read one, yield"
+    " it, and only then read the next."
 )
 
 
@@ -1171,13 +1174,14 @@ def _handled(error: BaseException) -> Iterator[BaseException]:
 
 
 def _judge_memory(answer: Callable, good: list[str]) -> None:
-    """Delete the last file after the first photo: whoever reads it in its turn misses it."""
-    last = good[-1].replace("retina", "deleted")
-    shutil.copyfile(good[-1], last)
-    photos = iter(_generator_of_photos(answer, [*good[:-1], last], [], 5))
+    """Delete the second file after the first photo: whoever reads it in its turn misses it."""
+    second = os.fspath(Path(good[1]).with_name("deleted.jpg"))
+    shutil.copyfile(good[1], second)
+    photo = read_photo(second)
+    photos = iter(_generator_of_photos(answer, [good[0], second, *good[2:]], [], 5))
     next(photos, None)
-    os.remove(last)
-    if len(first(photos, 9)) == 3:
+    os.remove(second)
+    if any(np.array_equal(element, photo) for element in first(photos, 9)):
         raise Wrong(READ_AHEAD)
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import builtins
 import contextlib
 import itertools
 import random
 import re
-import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -339,9 +336,9 @@ READ_AT_ONCE = (
     "Everything was read while the sources were made, before anybody asked for an element, and it "
     "is all in memory. A source should call `read(name)` when it is called."
 )
-READ_AS_A_WHOLE = (
-    "A source reads all the elements before it gives the first one. Hand over the iterator that "
-    "`read(name)` returns, without a list around it: it reads when it's asked."
+READ_AHEAD = (
+    "A source reads elements that nobody has asked for yet, as `list(read(name))` does with all of "
+    "them. Hand over the iterator that `read(name)` returns: it reads when it's asked."
 )
 RETURNS_NOTHING = (
     "A source gave back None: it calls `read(name)` and throws the result away. It must return it: "
@@ -419,9 +416,11 @@ def _judge_source(
     one, other = (iter(_called(source, read)) for _ in range(2))
     if one is other:
         raise Wrong(SAME_ITERATOR)
+    if made:
+        raise Wrong(READ_AHEAD)
     pairs = first(zip(one, other), 1)
-    if len(made) >= LINES:
-        raise Wrong(READ_AS_A_WHOLE)
+    if len(made) > 2:
+        raise Wrong(READ_AHEAD)
     pairs += first(zip(one, other), LINES + 2)
     drawn, beside = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     if drawn and isinstance(drawn[0], Iterator):
@@ -459,8 +458,6 @@ def _called(source: Callable, read: Callable) -> Iterable:
         raise
     if result is None:
         raise Wrong(RETURNS_NOTHING)
-    if isinstance(result, (list, tuple)):
-        raise Wrong(READ_AS_A_WHOLE)
     if not isinstance(result, Iterable):
         raise Wrong(f"A source gave back {_kind(result)}, and should give back an iterator.")
     return result
@@ -545,14 +542,14 @@ def _yields_the_iterator(names, read):
 # ------------------------------------------------------------------------------------ 05.flips
 
 DRAWN_FROM_ALL = (
-    "The flips are drawn from numbers that everybody shares, those of np.random or random: whoever "
-    "else draws there changes your flips, and you change theirs. Make a generator of your own for "
-    "each epoch: `np.random.default_rng([seed, epoch])`."
+    "Your code draws from the numbers that everybody shares, those of np.random or random, so it "
+    "changes what others draw there, and they change what it draws. Make a generator of your own "
+    "for each epoch of training, `np.random.default_rng([seed, epoch])`; validation needs none."
 )
 SEEDED_FOR_ALL = (
     "Your code seeds the numbers that everybody shares, as np.random.seed does: whoever else draws "
-    "there now gets others. Make a generator of your own for each epoch: "
-    "`np.random.default_rng([seed, epoch])`."
+    "there now gets others. Make a generator of your own for each epoch of training, "
+    "`np.random.default_rng([seed, epoch])`; validation needs none."
 )
 ALWAYS_THE_SAME_FLIPS = (
     "Every epoch has the same flips: they are drawn once, or from a generator that begins with the "
@@ -564,11 +561,6 @@ NOT_AGAIN = (
     "they come from `default_rng()` without a seed, or from something outside of flips that goes "
     "on, such as a counter of the epochs. Make the counter inside of flips, and use "
     "`np.random.default_rng([seed, epoch])`."
-)
-HASH_OF_TEXT = (
-    "The flips come from the hash() of a str or of bytes, and Python computes that in another way "
-    "each time it is started, so the next run of the program has other flips. Use the numbers "
-    "themselves: `np.random.default_rng([seed, epoch])`."
 )
 SEED_UNUSED = (
     "Two seeds give the same flips: yours don't depend on `seed`. Put it into the seed of the "
@@ -621,6 +613,11 @@ EVERY_SECOND = (
     "Training mirrors every second photo, which isn't random. Draw for each photo: "
     "`rng.random() < 0.5`."
 )
+IN_PAIRS = (
+    "Of two photos that follow one another, the first and second, the third and fourth and so on, "
+    "one tells what the other does: they are always mirrored alike, or never alike. Draw a number "
+    "for each photo, in the loop: `rng.random() < 0.5`."
+)
 BOTH_SIDES = (
     "Training gives more photos than there are, each also mirrored. Give every photo once, as it is"
     " or mirrored: over the epochs the model sees both."
@@ -632,7 +629,6 @@ CALLED_ALREADY = (
 
 AS_IT_IS, MIRRORED = "as it is", "mirrored"
 PHOTOS, EPOCHS, SEED = 40, 6, 3
-RUNS = 8  # of which half may end with an error where a hash is a seed as it is
 RANKS = ("the first", "the second", "the third", "the fourth", "the fifth", "the sixth")
 FEWEST = 70  # of 240 photos; fewer mirrored ones, or photos left as they are, are no fair draw
 
@@ -653,7 +649,10 @@ def flips(photos, seed):
 
 
 def check_flips(answer: Callable) -> None:
-    """Draw epochs one after the other, again, broken off and side by side; compare their flips."""
+    """Draw epochs one after the other, again, broken off and side by side; compare their flips.
+
+    What differs from process to process, such as the hash() of a str, can't be seen from here.
+    """
     album = _album(PHOTOS)
     with _numbers_kept():
         _judge_validation(answer, album)
@@ -661,9 +660,9 @@ def check_flips(answer: Callable) -> None:
         _judge_draws(epochs)
         _judge_repeated(answer, album, epochs)
         _judge_next_seed(answer, album, epochs)
-        _judge_next_run(answer, album, epochs)
         _judge_broken_off(answer, album, epochs)
         _judge_side_by_side(answer, album, epochs)
+        _judge_as_sources(answer, album, epochs)
         _first_epochs(answer, _album(1), SEED, 2)
 
 
@@ -793,16 +792,20 @@ def _watched_epochs(answer: Callable, album: _Album) -> list[list[bool]]:
 
     Others may draw there at the same time, in another thread: what changes twice is the answer's.
     """
-    runs = []
+    states = []
     for others in (501, 502):
         with _numbers_kept():
             random.seed(others)
             np.random.seed(others)
             before = _numbers_of_all()
-            runs.append(_first_epochs(answer, album, SEED, EPOCHS))
-            if _numbers_of_all() == before:
-                return runs[-1]
-    raise Wrong(SEEDED_FOR_ALL if runs[0] == runs[1] else DRAWN_FROM_ALL)
+            training, validation = _two(answer, album.photos, SEED)
+            epochs = [_epoch(training, album) for _ in range(EPOCHS)]
+            _epoch(validation, album, "validation")
+            states.append(_numbers_of_all())
+        if states[-1] == before:
+            return epochs
+    seeded = any(one == other != start for one, other, start in zip(*states, before))
+    raise Wrong(SEEDED_FOR_ALL if seeded else DRAWN_FROM_ALL)
 
 
 def _judge_draws(epochs: list[list[bool]]) -> None:
@@ -821,6 +824,9 @@ def _judge_draws(epochs: list[list[bool]]) -> None:
         raise Wrong(EVERY_SECOND)
     if all(epoch == epochs[0] for epoch in epochs):
         raise Wrong(ALWAYS_THE_SAME_FLIPS)
+    pairs = [epoch[n] == epoch[n + 1] for epoch in epochs for n in range(0, PHOTOS, 2)]
+    if len(set(pairs)) == 1:
+        raise Wrong(IN_PAIRS)
     if len(set(map(tuple, epochs))) < len(epochs):
         raise Wrong("Some epochs have the same flips. Each should have flips of its own.")
     if not FEWEST <= count <= whole - FEWEST:
@@ -865,24 +871,6 @@ def _shared_by_seeds(epoch: int, seed: int, other_epoch: int, other_seed: int) -
     )
 
 
-def _judge_next_run(answer: Callable, album: _Album, epochs: list[list[bool]]) -> None:
-    """Draw as in another run of the program, where Python hashes str and bytes in another way.
-
-    It shows what the answer asks hash() for while it is checked. What it asked before, and the
-    order of a set of str, which differs from run to run too, can't be changed from here.
-    """
-    for run in range(RUNS):
-        with _text_hashed_anew(answer, run) as asked:
-            try:
-                again = _first_epochs(answer, album, SEED, 2)
-            except Exception:  # such as default_rng's, to which a hash below 0 is no seed
-                again = None
-        if not asked:
-            return
-        if again is not None and again != epochs[:2]:
-            raise Wrong(HASH_OF_TEXT)
-
-
 def _judge_broken_off(answer: Callable, album: _Album, epochs: list[list[bool]]) -> None:
     """Leave the first epoch early; the next one is the second all the same."""
     training, _ = _two(answer, album.photos, SEED)
@@ -914,37 +902,18 @@ def _judge_side_by_side(answer: Callable, album: _Album, epochs: list[list[bool]
         raise Wrong(STATE_SHARED)
 
 
-@contextlib.contextmanager
-def _text_hashed_anew(answer: Callable, run: int) -> Iterator[list]:
-    """Let the answer's hash() of text give what it may give in another run of the program.
-
-    Only in this thread, and only for code of the answer's own module or notebook: the caches of
-    libraries mustn't notice. Sets and dicts never ask this function. Yields what it was asked for.
-    """
-    before, thread, asked = builtins.hash, threading.get_ident(), []
-    names_there = getattr(answer, "__globals__", None)
-
-    def hash_of_another_run(value, /):
-        if (
-            _holds_text(value)
-            and threading.get_ident() == thread
-            and sys._getframe(1).f_globals is names_there
-        ):
-            asked.append(value)
-            value = run, value
-        return before(value)
-
-    try:
-        builtins.hash = hash_of_another_run
-        yield asked
-    finally:
-        builtins.hash = before
-
-
-def _holds_text(value: object) -> bool:
-    if isinstance(value, (tuple, frozenset)):
-        return any(map(_holds_text, value))
-    return isinstance(value, (str, bytes))
+def _judge_as_sources(answer: Callable, album: _Album, epochs: list[list[bool]]) -> None:
+    """Let a real from_generator draw an epoch of each."""
+    right = (epochs[0], [False] * PHOTOS)
+    made = zip(("training", "validation"), _two(answer, album.photos, SEED), right)
+    for name, source, flips_expected in made:
+        signature = tf.TensorSpec((None, None, 3), tf.uint8)
+        dataset = tf.data.Dataset.from_generator(source, output_signature=signature)
+        if _epoch(partial(iter, dataset), album, name) != flips_expected:
+            raise Wrong(
+                f"As a source of from_generator, {name} gives other flips than when it's called "
+                "directly. They should depend on the seed and the epoch alone."
+            )
 
 
 NO_GLOBAL_SEED = 87654321  # what TensorFlow says where none is set
@@ -964,7 +933,7 @@ def _numbers_kept() -> Iterator[None]:
 
 
 def _numbers_of_all() -> tuple:
-    """The state of the random numbers that everybody shares, to be compared."""
+    """The states of the numbers that everybody shares, Python's, NumPy's and TensorFlow's."""
     name, keys, *rest = np.random.get_state()
     return random.getstate(), (name, keys.tobytes(), *rest), _global_seed()
 
@@ -1043,20 +1012,6 @@ def _adds_seed_and_epoch(photos, seed):
 
     def training():
         rng = np.random.default_rng(seed + next(epochs))
-        for photo in photos:
-            yield photo[:, ::-1] if rng.random() < 0.5 else photo
-
-    def validation():
-        yield from photos
-
-    return training, validation
-
-
-def _hashes_text(photos, seed):
-    epochs = itertools.count()
-
-    def training():
-        rng = random.Random(hash((str(seed), next(epochs))))
         for photo in photos:
             yield photo[:, ::-1] if rng.random() < 0.5 else photo
 
@@ -1194,6 +1149,22 @@ def _draws_integers_below_one(photos, seed):
     return training, validation
 
 
+def _draws_once_for_two(photos, seed):
+    epochs = itertools.count()
+
+    def training():
+        rng = np.random.default_rng([seed, next(epochs)])
+        for number, photo in enumerate(photos):
+            if number % 2 == 0:
+                mirrors = rng.random() < 0.5
+            yield photo[:, ::-1] if mirrors else photo
+
+    def validation():
+        yield from photos
+
+    return training, validation
+
+
 def _flips_every_second(photos, seed):
     def training():
         for number, photo in enumerate(photos):
@@ -1244,7 +1215,7 @@ SLICE_OF_THE_BUFFER = (
     "each batch."
 )
 SEVERAL_BUFFERS = (
-    "A batch stays what it is while the next one is made, but changes a few batches later: the "
+    "A batch stays what it is while the next one is made, but changes some batches later: the "
     "memory is used in turns. Who reads ahead, or keeps batches, holds more of them than you have "
     "buffers. Make a new array for each batch."
 )
@@ -1278,25 +1249,26 @@ FLOAT64 = (
     "told. Give the type: `np.empty((size, k), np.float32)`, or copy a slice, which keeps its type."
 )
 BATCHES_IN_A_LIST = (
-    "batches gave back a list, so the whole epoch was copied before its first batch is used. "
-    "`yield` each batch in the loop."
+    "batches gave back a list, so all the batches exist before the first one is used. Give each "
+    "batch with `yield`, in the loop."
 )
-COPIED_AHEAD = (
-    "The caller changed later rows when the first batch had come, and their batches still hold the "
-    "old ones: they were copied before their turn, and a copy of all rows takes their memory twice."
-    " Copy in the loop, batch by batch: `yield rows[start : start + size].copy()`."
+OVERWRITTEN_BY_AN_EPOCH = (
+    "Batches of the first call changed when batches was called again: both calls write into the "
+    "same memory, which is kept outside of the call. Who kept a batch of one epoch holds rows of "
+    "the next. Make a new array for each batch."
 )
 
 
 def batches(rows, size):
-    """Yield the rows in float32 batches of `size`, each of them with memory of its own."""
+    """Yield the rows in float32 batches of `size`, each of which stays what it is."""
     for start in range(0, len(rows), size):
         yield rows[start : start + size].copy()
 
 
 def check_batches(answer: Callable) -> None:
     """Keep every batch; look whether it still holds its rows when others and the caller went on."""
-    for n, size, columns in ((100, 3, 16), (12, 4, 3), (3, 5, 2)):
+    # 60 batches, so that a few dozen buffers in turns are filled anew as well
+    for n, size, columns in ((100, 3, 16), (120, 2, 3), (3, 5, 2)):
         rows = _aligned_rows(n, columns)
         given = rows.copy()
         kept, seen, changed = _kept(answer(rows, size), rows, size)
@@ -1309,7 +1281,14 @@ def check_batches(answer: Callable) -> None:
         rows += 1000
         if _first_changed(kept, seen) is not None:
             raise Wrong(VIEWS_OF_THE_ROWS)
-        _judge_copied_ahead(answer, rows, size)
+        _, again, _ = _kept(answer(rows, size), rows, size)
+        if not _same(again, _right_batches(rows, size)):
+            raise Wrong(
+                "The first call of batches gave the right batches, and a second one, after `rows` "
+                "had changed, doesn't. Each call should begin anew, with the rows as they are."
+            )
+        if _first_changed(kept, seen) is not None:
+            raise Wrong(OVERWRITTEN_BY_AN_EPOCH)
 
 
 def _aligned_rows(n: int, columns: int) -> np.ndarray:
@@ -1365,7 +1344,7 @@ def _check_batch(batch: object, rows: np.ndarray) -> None:
 
 def _judge_batches(seen: list[np.ndarray], rows: np.ndarray, size: int) -> None:
     """Look at the batches as they came."""
-    right = [rows[start : start + size] for start in range(0, len(rows), size)]
+    right = _right_batches(rows, size)
     if _same(seen, right):
         return
     sizes = [len(batch) for batch in seen]
@@ -1403,25 +1382,16 @@ def _judge_changes(kept: list, changed: tuple | None) -> None:
     raise Wrong(ONE_BUFFER if kept[early] is kept[early + 1] else SLICE_OF_THE_BUFFER)
 
 
-def _judge_copied_ahead(answer: Callable, rows: np.ndarray, size: int) -> None:
-    """Change the rows when the first batch has come, but for the next one's: it may be ready."""
-    drawn = iter(answer(rows, size))
-    first(drawn, 1)
-    rows[2 * size :] += 1000
-    later = [np.array(batch) for batch in first(drawn, len(rows))][1:]
-    right = [rows[start : start + size] for start in range(2 * size, len(rows), size)]
-    if [batch.shape for batch in later] != [batch.shape for batch in right]:
-        raise Wrong("A second call of batches gives other batches. Each call should begin anew.")
-    if not _same(later, right):
-        raise Wrong(COPIED_AHEAD)
-
-
 def _first_changed(kept: list, seen: list[np.ndarray]) -> int | None:
     """The number of the first batch that is no longer what it was."""
     for number, (batch, before) in enumerate(zip(kept, seen)):
         if not np.array_equal(np.asarray(batch), before):
             return number
     return None
+
+
+def _right_batches(rows: np.ndarray, size: int) -> list[np.ndarray]:
+    return list(batches(rows, size))
 
 
 def _same(found: list[np.ndarray], right: list[np.ndarray]) -> bool:
@@ -1463,13 +1433,15 @@ def _takes_turns(rows, size):
         yield batch
 
 
-def _yields_views(rows, size):
+def _keeps_its_buffers(rows, size, buffers={}):  # noqa: B006 the mistake
     for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+        part = rows[start : start + size]
+        batch = buffers.setdefault((start, part.shape), np.empty(part.shape, np.float32))
+        batch[:] = part
+        yield batch
 
 
-def _copies_all_rows(rows, size):
-    rows = rows.copy()
+def _yields_views(rows, size):
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
@@ -1622,7 +1594,7 @@ EXERCISES = (
             Mistake(_returns_in_the_loop, ONE_SOURCE),
             Mistake(_keeps_the_iterator, SAME_ITERATOR),
             Mistake(_reads_at_once, READ_AT_ONCE),
-            Mistake(_reads_as_a_whole, READ_AS_A_WHOLE),
+            Mistake(_reads_as_a_whole, READ_AHEAD),
             Mistake(_forgets_to_return, RETURNS_NOTHING),
             Mistake(_yields_the_iterator, YIELDS_THE_ITERATOR),
         ),
@@ -1657,7 +1629,6 @@ EXERCISES = (
             Mistake(_forgets_the_seed, NOT_AGAIN),
             Mistake(_has_its_own_seed, SEED_UNUSED),
             Mistake(_adds_seed_and_epoch, _shared_by_seeds(1, SEED, 0, SEED + 1)),
-            Mistake(_hashes_text, HASH_OF_TEXT),
             Mistake(_shares_one_rng, ONE_RNG),
             Mistake(_keeps_the_rng_outside, STATE_SHARED),
             Mistake(_counts_at_the_end, COUNTED_AT_THE_END),
@@ -1668,6 +1639,7 @@ EXERCISES = (
             Mistake(_draws_once_an_epoch, ALL_OR_NONE),
             Mistake(_draws_integers_below_one, NEVER_FLIPPED),
             Mistake(_flips_every_second, EVERY_SECOND),
+            Mistake(_draws_once_for_two, IN_PAIRS),
             Mistake(_gives_both_sides, BOTH_SIDES),
             Mistake(_returns_generators, CALLED_ALREADY),
         ),
@@ -1697,8 +1669,8 @@ EXERCISES = (
             Mistake(_yields_one_buffer, ONE_BUFFER),
             Mistake(_slices_one_buffer, SLICE_OF_THE_BUFFER),
             Mistake(_takes_turns, SEVERAL_BUFFERS),
+            Mistake(_keeps_its_buffers, OVERWRITTEN_BY_AN_EPOCH),
             Mistake(_yields_views, VIEWS_OF_THE_ROWS),
-            Mistake(_copies_all_rows, COPIED_AHEAD),
             Mistake(_collects_one_buffer, ALL_THE_LAST_BATCH),
             Mistake(_yields_lists_of_rows, BATCHES_OF_ROWS_IN_LISTS),
             Mistake(_pads_with_old_rows, LAST_BATCH_PADDED),
@@ -1708,10 +1680,10 @@ EXERCISES = (
             Mistake(_lists_the_batches, BATCHES_IN_A_LIST),
         ),
         right=(
-            "no batch shares memory with another, nor with `rows`. from_generator wouldn't have "
-            "saved you: it takes an array uncopied whose memory begins at a multiple of 64 bytes, "
-            "and copies others. So the same mistake corrupts batches on one day and goes unnoticed "
-            "on another."
+            "what you yielded stayed what it was, through later batches, a second call and a "
+            "change of `rows`. from_generator wouldn't have saved you: it takes an array uncopied "
+            "whose memory begins at a multiple of 64 bytes, and copies others. So memory that is "
+            "written again corrupts batches on one day and goes unnoticed on another."
         ),
     ),
 )

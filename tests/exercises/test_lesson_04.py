@@ -296,25 +296,6 @@ class SkipRight:
 
         return Photos()
 
-    def one_ahead(paths, left_out, at_most):
-        before, missed = None, 0
-        for path in paths:
-            try:
-                photo = read_photo(path)
-            except UnreadablePicture as error:
-                left_out.append(path)
-                missed += 1
-                if missed > at_most:
-                    if before is not None:
-                        yield before
-                    raise ValueError(path) from error
-                continue
-            if before is not None:
-                yield before
-            before = photo
-        if before is not None:
-            yield before
-
 
 def both(photo_how=cv2.INTER_LINEAR, mask_how=cv2.INTER_NEAREST):
     """An answer to 04.mask with two interpolations of OpenCV's."""
@@ -677,6 +658,22 @@ def with_pillows_pad(photo, side):
     return np.asarray(ImageOps.pad(Image.fromarray(photo), (side, side)))
 
 
+def with_pillows_contain(photo, side):
+    resized = np.asarray(ImageOps.contain(Image.fromarray(photo), (side, side)))
+    rows, columns = resized.shape[:2]
+    top, left = (side - rows) // 2, (side - columns) // 2
+    square = np.zeros((side, side, 3), np.uint8)
+    square[top : top + rows, left : left + columns] = resized
+    return square
+
+
+def pasted_after_pillows_contain(photo, side):
+    square = Image.new("RGB", (side, side))
+    resized = ImageOps.contain(Image.fromarray(photo), (side, side))
+    square.paste(resized, ((side - resized.width) // 2, (side - resized.height) // 2))
+    return np.asarray(square)
+
+
 def padded_without_smoothing(photo, side):
     longer = max(photo.shape)
     return cv2.resize(never_resizes(photo, longer), (side, side))
@@ -710,6 +707,8 @@ WHOLE_WRONG = [
     (not_padded, "high and 120 wide, gave back an array of shape (49, 96, 3). It should be (96, "),
     (with_resize_with_pad, lesson.TOO_THIN),
     (with_pillows_pad, lesson.TOO_THIN),
+    (with_pillows_contain, lesson.TOO_THIN),
+    (pasted_after_pillows_contain, lesson.TOO_THIN),
     (padded_without_smoothing, lesson.TOO_THIN),
     (of_the_right_one(lambda square: square / 255), lesson.FLOAT_SQUARE),
     (of_the_right_one(lambda square: square.astype(np.float32)), "The square comes as float32"),
@@ -885,6 +884,45 @@ def collects_and_hides_it(paths, left_out, at_most):
     return iter(list(lesson.readable(paths, left_out, at_most)))
 
 
+def one_ahead(paths, left_out, at_most):
+    """At one bad file too many it stops at once, and the photo that waits is lost."""
+    photos = lesson.readable(paths, left_out, at_most)
+    before = next(photos)
+    for photo in photos:
+        yield before
+        before = photo
+    yield before
+
+
+def one_ahead_and_gives_it(paths, left_out, at_most):
+    before, missed = None, 0
+    for path in paths:
+        try:
+            photo = read_photo(path)
+        except UnreadablePicture as error:
+            left_out.append(path)
+            missed += 1
+            if missed > at_most:
+                if before is not None:
+                    yield before
+                raise ValueError(path) from error
+            continue
+        if before is not None:
+            yield before
+        before = photo
+    if before is not None:
+        yield before
+
+
+def some_ahead(count):
+    def readable(paths, left_out, at_most):
+        photos = lesson.readable(paths, left_out, at_most)
+        while group := list(itertools.islice(photos, count)):
+            yield from group
+
+    return readable
+
+
 def backwards(paths, left_out, at_most):
     yield from lesson.readable(paths[::-1], left_out, at_most)
 
@@ -969,6 +1007,10 @@ SKIP_WRONG = [
     (clears, "hold the paths of 6 files now, as they stand in paths: .../empty.jpg, .../text.jpg,"),
     (collects, lesson.READ_AHEAD),
     (collects_and_hides_it, lesson.READ_AHEAD),
+    (one_ahead, lesson.READ_AHEAD),
+    (one_ahead_and_gives_it, lesson.READ_AHEAD),
+    (some_ahead(2), lesson.READ_AHEAD),
+    (some_ahead(3), lesson.READ_AHEAD),
     (backwards, "each should come once, in the order of paths. Of yours come: 4, 3, 2, 1."),
     (each(lambda photo: None), lesson.YIELDS_NONE),
     (each(lambda photo: photo / 255), "A photo isn't what `read_photo(path)` returns"),

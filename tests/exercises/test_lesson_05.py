@@ -1,15 +1,11 @@
 """What is particular to lesson 05's exercises: right answers other than ours, and odd ones."""
 
-import builtins
 import functools
 import itertools
 import math
 import operator
-import os
 import pickle
 import random
-import subprocess
-import sys
 import threading
 from functools import partial
 
@@ -153,17 +149,6 @@ def plain(photos):
     return validation
 
 
-class Named:
-    def __init__(self, name):
-        self.name = name
-
-    def __hash__(self):
-        return hash(self.name)
-
-
-HALF = Named("half")
-
-
 class FlipsRight:
     def seeds_a_thousand_apart(photos, seed):
         epochs = iter(range(10**9))
@@ -226,32 +211,6 @@ class FlipsRight:
             rng = random.Random(hash((seed, next(epochs))))
             for photo in photos:
                 yield photo[:, ::-1] if rng.random() < 0.5 else photo
-
-        return training, plain(photos)
-
-    def with_a_hash_that_decides_nothing(photos, seed):
-        epochs, mirror_images = itertools.count(), {}
-
-        def mirrored(photo):
-            key = hash(photo.tobytes())
-            if key not in mirror_images:
-                mirror_images[key] = photo[:, ::-1]
-            return mirror_images[key]
-
-        def training():
-            rng = np.random.default_rng([seed, next(epochs)])
-            for photo in photos:
-                yield mirrored(photo) if rng.random() < 0.5 else photo
-
-        return training, plain(photos)
-
-    def with_objects_that_hash_a_text(photos, seed):
-        epochs, chances = itertools.count(), {HALF: 0.5}
-
-        def training():
-            rng = np.random.default_rng([seed, next(epochs)])
-            for photo in photos:
-                yield photo[:, ::-1] if rng.random() < chances[HALF] else photo
 
         return training, plain(photos)
 
@@ -373,6 +332,27 @@ class BatchesRight:
     def through_bytes(rows, size):
         for part in pieces(rows, size):
             yield np.frombuffer(part.tobytes(), np.float32).reshape(part.shape)
+
+    def slices_of_a_copy(rows, size):
+        rows = rows.copy()
+        yield from pieces(rows, size)
+
+    def splits_a_copy(rows, size):
+        yield from np.array_split(rows.copy(), range(size, len(rows), size))
+
+    def collects_copies(rows, size):
+        yield from [part.copy() for part in pieces(rows, size)]
+
+    def lists_all_numbers(rows, size):
+        for part in pieces(rows.tolist(), size):
+            yield np.array(part, np.float32)
+
+    def through_tensor_slices(rows, size):
+        yield from tf.data.Dataset.from_tensor_slices(rows).batch(size).as_numpy_iterator()
+
+    def ten_batches_ahead(rows, size):
+        for part in pieces(rows, 10 * size):
+            yield from pieces(part.copy(), size)
 
 
 RIGHT = {
@@ -502,6 +482,30 @@ def returns_a_list_of_lines(names, read):
     return [lambda name=name: list(read(name)) for name in names]
 
 
+def reads_all_in_the_generator(names, read):
+    def source_of(name):
+        yield from list(read(name))
+
+    return [partial(source_of, name) for name in names]
+
+
+def reads_ten_at_a_time(names, read):
+    def source_of(name):
+        lines = read(name)
+        while ten := list(itertools.islice(lines, 10)):
+            yield from ten
+
+    return [partial(source_of, name) for name in names]
+
+
+def reads_the_first_in_the_call(names, read):
+    def source_of(name):
+        lines = read(name)
+        return itertools.chain([next(lines)], lines)
+
+    return [partial(source_of, name) for name in names]
+
+
 def keeps_lists(names, read):
     return [lambda lines=tuple(read(name)): lines for name in names]  # noqa: B008 the mistake
 
@@ -549,6 +553,41 @@ def by_tensorflow_unseeded(photos, seed):
     return training, plain(photos)
 
 
+def validation_that(touches):
+    """A flips whose validation calls `touches`, which has to do with shared numbers."""
+
+    def answer(photos, seed):
+        def validation():
+            touches()
+            yield from photos
+
+        return lesson_05.flips(photos, seed)[0], validation
+
+    return answer
+
+
+def one_of_each_pair(photos, seed):
+    epochs = itertools.count()
+
+    def training():
+        drawn = np.random.default_rng([seed, next(epochs)]).random(len(photos)) < 0.5
+        for number, photo in enumerate(photos):
+            yield photo[:, ::-1] if drawn[number // 2] != number % 2 else photo
+
+    return training, plain(photos)
+
+
+def once_for_four(photos, seed):
+    epochs = itertools.count()
+
+    def training():
+        drawn = np.random.default_rng([seed, next(epochs)]).random(len(photos)) < 0.5
+        for number, photo in enumerate(photos):
+            yield photo[:, ::-1] if drawn[number // 4] else photo
+
+    return training, plain(photos)
+
+
 def drawn_once(photos, seed):
     mirrored = np.random.default_rng(seed).random(len(photos)) < 0.5
 
@@ -591,31 +630,6 @@ def numbered(rng_of):
         return training, plain(photos)
 
     return answer
-
-
-class Seeded:
-    def __init__(self, photos, seed):
-        self.photos, self.seed, self.epochs = photos, seed, itertools.count()
-
-    def __call__(self):
-        rng = random.Random(hash(f"{self.seed} {next(self.epochs)}"))
-        for photo in self.photos:
-            yield photo[:, ::-1] if rng.random() < 0.5 else photo
-
-
-def hashed_in_a_class(photos, seed):
-    return Seeded(photos, seed), plain(photos)
-
-
-def hashed_for_each_photo(photos, seed):
-    epochs = itertools.count()
-
-    def training():
-        epoch = next(epochs)
-        for number, photo in enumerate(photos):
-            yield photo[:, ::-1] if hash(f"{seed} {epoch} {number}") % 2 else photo
-
-    return training, plain(photos)
 
 
 def counted_in_a_finally(photos, seed):
@@ -720,9 +734,21 @@ def as_an_array_of_it(rows, size):
         yield np.asarray(buffer)[: len(part)]
 
 
-def eight_in_turns(rows, size):
-    buffers = [np.zeros((size, rows.shape[1]), np.float32) for _ in range(8)]
-    for part, buffer in zip(pieces(rows, size), itertools.cycle(buffers)):
+def in_turns_of(count):
+    def answer(rows, size):
+        buffers = [np.zeros((size, rows.shape[1]), np.float32) for _ in range(count)]
+        for part, buffer in zip(pieces(rows, size), itertools.cycle(buffers)):
+            buffer[: len(part)] = part
+            yield buffer[: len(part)]
+
+    return answer
+
+
+def forty_kept(rows, size, buffers={}):  # noqa: B006 the mistake
+    turns = buffers.setdefault(
+        rows.shape, itertools.cycle(np.zeros((40, size, rows.shape[1]), np.float32))
+    )
+    for part, buffer in zip(pieces(rows, size), turns):
         buffer[: len(part)] = part
         yield buffer[: len(part)]
 
@@ -733,28 +759,6 @@ def as_type_without_a_copy(rows, size):
 
 def split(rows, size):
     yield from np.array_split(rows, range(size, len(rows), size))
-
-
-def splits_a_copy(rows, size):
-    yield from np.array_split(rows.copy(), range(size, len(rows), size))
-
-
-def collects_copies(rows, size):
-    yield from [part.copy() for part in pieces(rows, size)]
-
-
-def lists_all_numbers(rows, size):
-    for part in pieces(rows.tolist(), size):
-        yield np.array(part, np.float32)
-
-
-def through_tensor_slices(rows, size):
-    yield from tf.data.Dataset.from_tensor_slices(rows).batch(size).as_numpy_iterator()
-
-
-def ten_batches_ahead(rows, size):
-    for part in pieces(rows, 10 * size):
-        yield from pieces(part.copy(), size)
 
 
 def reshaped(rows, size):
@@ -807,13 +811,22 @@ GUISES = [
     (a_map, "05.sources", lesson_05.NO_LIST_OF_SOURCES),
     (wraps_the_iterator, "05.sources", lesson_05.SAME_ITERATOR),
     (kept_by_a_cache, "05.sources", lesson_05.SAME_ITERATOR),
-    (returns_a_list_of_lines, "05.sources", lesson_05.READ_AS_A_WHOLE),
+    (returns_a_list_of_lines, "05.sources", lesson_05.READ_AHEAD),
+    (reads_all_in_the_generator, "05.sources", lesson_05.READ_AHEAD),
+    (reads_ten_at_a_time, "05.sources", lesson_05.READ_AHEAD),
+    (reads_the_first_in_the_call, "05.sources", lesson_05.READ_AHEAD),
     (keeps_lists, "05.sources", lesson_05.READ_AT_ONCE),
     (seeded(np.random.seed), "05.flips", lesson_05.SEEDED_FOR_ALL),
     (seeded(random.seed), "05.flips", lesson_05.SEEDED_FOR_ALL),
     (seeded(keras.utils.set_random_seed), "05.flips", lesson_05.SEEDED_FOR_ALL),
     (seeds_tensorflow, "05.flips", lesson_05.SEEDED_FOR_ALL),
     (draws_from_random, "05.flips", lesson_05.DRAWN_FROM_ALL),
+    (validation_that(lambda: np.random.seed(0)), "05.flips", lesson_05.SEEDED_FOR_ALL),
+    (validation_that(lambda: tf.random.set_seed(1)), "05.flips", lesson_05.SEEDED_FOR_ALL),
+    (validation_that(np.random.random), "05.flips", lesson_05.DRAWN_FROM_ALL),
+    (validation_that(random.random), "05.flips", lesson_05.DRAWN_FROM_ALL),
+    (one_of_each_pair, "05.flips", lesson_05.IN_PAIRS),
+    (once_for_four, "05.flips", lesson_05.IN_PAIRS),
     (by_tensorflow_unseeded, "05.flips", lesson_05.NOT_AGAIN),
     (counted_for_ever, "05.flips", lesson_05.NOT_AGAIN),
     (drawn_for_ever, "05.flips", lesson_05.NOT_AGAIN),
@@ -837,23 +850,6 @@ GUISES = [
         "05.flips",
         lesson_05._shared_by_seeds(2, 3, 5, 4),
     ),
-    (
-        numbered(lambda seed, epoch: np.random.default_rng(hash(f"{seed}") % 2**32 + epoch)),
-        "05.flips",
-        lesson_05.HASH_OF_TEXT,
-    ),
-    (
-        numbered(lambda seed, epoch: np.random.default_rng([abs(hash(b"%d" % seed)), epoch])),
-        "05.flips",
-        lesson_05.HASH_OF_TEXT,
-    ),
-    (
-        numbered(lambda seed, epoch: random.Random(hash(frozenset((("epoch", epoch), seed))))),
-        "05.flips",
-        lesson_05.HASH_OF_TEXT,
-    ),
-    (hashed_in_a_class, "05.flips", lesson_05.HASH_OF_TEXT),
-    (hashed_for_each_photo, "05.flips", lesson_05.HASH_OF_TEXT),
     (drawn_once, "05.flips", lesson_05.ALWAYS_THE_SAME_FLIPS),
     (counted_in_a_finally, "05.flips", lesson_05.COUNTED_AT_THE_END),
     (shares_a_random, "05.flips", lesson_05.ONE_RNG),
@@ -865,15 +861,12 @@ GUISES = [
     (both_sides_apart, "05.flips", lesson_05.BOTH_SIDES),
     (the_same_buffer, "05.batches", lesson_05.SLICE_OF_THE_BUFFER),
     (as_an_array_of_it, "05.batches", lesson_05.SLICE_OF_THE_BUFFER),
-    (eight_in_turns, "05.batches", lesson_05.SEVERAL_BUFFERS),
+    (in_turns_of(8), "05.batches", lesson_05.SEVERAL_BUFFERS),
+    (in_turns_of(40), "05.batches", lesson_05.SEVERAL_BUFFERS),
+    (forty_kept, "05.batches", lesson_05.OVERWRITTEN_BY_AN_EPOCH),
     (as_type_without_a_copy, "05.batches", lesson_05.VIEWS_OF_THE_ROWS),
     (split, "05.batches", lesson_05.VIEWS_OF_THE_ROWS),
     (reshaped, "05.batches", lesson_05.VIEWS_OF_THE_ROWS),
-    (splits_a_copy, "05.batches", lesson_05.COPIED_AHEAD),
-    (collects_copies, "05.batches", lesson_05.COPIED_AHEAD),
-    (lists_all_numbers, "05.batches", lesson_05.COPIED_AHEAD),
-    (through_tensor_slices, "05.batches", lesson_05.COPIED_AHEAD),
-    (ten_batches_ahead, "05.batches", lesson_05.COPIED_AHEAD),
     (one_list_for_all, "05.batches", lesson_05.BATCHES_OF_ROWS_IN_LISTS),
     (pads_with_zeros, "05.batches", lesson_05.LAST_BATCH_PADDED),
     (zeros_by_default, "05.batches", lesson_05.FLOAT64),
@@ -1122,6 +1115,17 @@ def stops_after_another(photos, seed):
     return training, plain(photos)
 
 
+def other_flips_in_another_thread(photos, seed):
+    epochs, here = itertools.count(), threading.get_ident()
+
+    def training():
+        rng = np.random.default_rng([seed, next(epochs), threading.get_ident() == here])
+        for photo in photos:
+            yield photo[:, ::-1] if rng.random() < 0.5 else photo
+
+    return training, plain(photos)
+
+
 def row_by_row(rows, size):
     yield from rows.copy()
 
@@ -1254,6 +1258,11 @@ ODD = [
     ("05.flips", nothing_in_them, "training() gave back None, which can't be iterated."),
     ("05.flips", nones_in_them, "training gives None, and should give photos: uint8 arrays."),
     ("05.flips", stops_after_another, "should give each of 40 photos once. Of one came 5."),
+    (
+        "05.flips",
+        other_flips_in_another_thread,
+        "As a source of from_generator, training gives other flips than when it's called directly",
+    ),
     ("05.batches", nothing, "batches gave back None, which can't be iterated. Is `yield` missing?"),
     ("05.batches", a_dataset, "batches gave back a dataset. Only the generator is wanted here"),
     ("05.batches", a_function, "batches gave back a function, and nobody calls it."),
@@ -1277,7 +1286,7 @@ ODD = [
     ("05.batches", sorts_the_rows, "Your function changes the `rows` that it is given."),
     ("05.batches", larger_ones, "Yours are 25, of 4, 4, 4, 4, 4, ..."),
     ("05.batches", endless_batches, "Yours are more than 35, of 3, 3, 3, 3, 3, ..."),
-    ("05.batches", once_only, "A second call of batches gives other batches."),
+    ("05.batches", once_only, "and a second one, after `rows` had changed, doesn't."),
     ("05.batches", wiped_at_the_end, "A batch changed after the last one had come."),
 ]
 
@@ -1315,31 +1324,6 @@ def test_the_numbers_that_everybody_shares_stay_as_they_were(answer, seed):
         tf.random.set_seed(before)
 
 
-@pytest.mark.parametrize("answer", [lesson_05.flips, hashed_in_a_class, raises, nothing])
-def test_the_hash_of_another_run_is_put_away_again(answer):
-    before = builtins.hash
-    said("05.flips", answer)
-    assert builtins.hash is before
-
-
-def test_only_the_answers_own_hash_of_text_is_another_one():
-    text = "3"
-    with lesson_05._text_hashed_anew(raises, 0) as asked:
-        mine, of_numbers, of_an_object = hash((1, text)), hash((1, 2.5)), hash(HALF)
-        found, of_a_library = text in {"3": 0}, hash(tf.TensorSpec((), name=text))
-        of_another_thread = []
-        thread = threading.Thread(target=lambda: of_another_thread.append(hash(text)))
-        thread.start()
-        thread.join()
-    assert asked == [(1, text), "half"]
-    assert mine != hash((1, text))
-    assert of_an_object != hash(HALF)
-    assert of_numbers == hash((1, 2.5))
-    assert found
-    assert of_a_library == hash(tf.TensorSpec((), name=text))
-    assert of_another_thread == [hash(text)]
-
-
 def test_what_another_thread_draws_meanwhile_is_not_the_answers_fault():
     """A source of the learner's that still runs; its draws are noticed, and are in one run only."""
     calls = []
@@ -1360,6 +1344,11 @@ def test_a_fair_draw_is_hardly_ever_refused():
     assert refused < 1e-9
 
 
+def test_a_fair_draw_hardly_ever_looks_like_pairs():
+    pairs = lesson_05.EPOCHS * lesson_05.PHOTOS // 2
+    assert 2 / 2**pairs < 1e-9
+
+
 def test_fair_draws_of_two_seeds_hardly_ever_share_an_epoch():
     assert lesson_05.EPOCHS**2 / 2**lesson_05.PHOTOS < 1e-9
 
@@ -1370,7 +1359,7 @@ def test_no_photo_looks_like_another_one_or_like_itself_turned():
 
 
 def test_the_rows_begin_where_tensorflow_copies_nothing():
-    for n, columns in ((100, 16), (12, 3), (3, 2)):
+    for n, columns in ((100, 16), (120, 3), (3, 2)):
         rows = lesson_05._aligned_rows(n, columns)
         assert rows.ctypes.data % 64 == 0
         assert rows.tolist() == np.arange(n * columns).reshape(n, columns).tolist()
@@ -1404,18 +1393,6 @@ def test_a_partial_can_be_pickled_and_a_lambda_cannot():
     assert list(pickle.loads(pickle.dumps(source))()) == ["anna 0", "anna 1", "anna 2"]
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(lambda: lines_of("anna"))
-
-
-def test_another_run_hashes_text_in_another_way_and_numbers_in_the_same():
-    program = "print(hash('3'), hash(('3', 0)), hash((3, 0)), hash(2.5))"
-    texts, numbers = set(), set()
-    for run in "12":
-        environment = os.environ | {"PYTHONHASHSEED": run}
-        command = [sys.executable, "-c", program]
-        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        texts.update(ran.stdout.split()[:2])
-        numbers.update(ran.stdout.split()[2:])
-    assert (len(texts), len(numbers)) == (4, 2)
 
 
 def test_a_later_epoch_needs_none_of_those_before_it():
