@@ -8,9 +8,19 @@
 # __main__.py: no syntax here that Python 3.6 doesn't know.
 
 import os
+import sys
+import warnings
 
 __version__ = "0.1.0"
 
+if "cv2" in sys.modules and "OPENCV_IO_MAX_IMAGE_PIXELS" not in os.environ:
+    warnings.warn(
+        "OpenCV was imported before course_utils and keeps its own limit of 2**30 pixels: a small "
+        "file that unpacks to a huge picture may take gigabytes of memory. Import course_utils "
+        "before cv2, or set OPENCV_IO_MAX_IMAGE_PIXELS to 67108864 before Python starts.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 # OpenCV reads it once, when it is loaded. See feeding/readers.py.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 

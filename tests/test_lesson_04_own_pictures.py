@@ -1,5 +1,6 @@
 """Lesson 04 from the first cell to the last on somebody's own folder, as such folders are."""
 
+import re
 from io import BytesIO
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
+from course_utils.classroom.figures import pixel_table
 from course_utils.feeding.packaged import photograph
 from course_utils.feeding.pictures import broken_files, photo_set
+from course_utils.feeding.readers import UnreadablePicture, read_photo
 from course_utils.project import notebooks
 
 ROOT = Path(__file__).parents[1]
@@ -79,8 +82,17 @@ def odd_folder(tmp_path):
     return folder
 
 
+def opens(path):
+    try:
+        read_photo(path, 8, 8)
+    except UnreadablePicture:
+        return False
+    return True
+
+
 def test_lesson_04_runs_whole_on_thirty_odd_files(odd_folder, monkeypatch):
-    assert len(photo_set(folder=odd_folder)) == 30
+    chosen = photo_set(folder=odd_folder)
+    assert len(chosen) == 30
     notebook = nbformat.read(LESSON, as_version=4)
     with notebooks.pinned_environment():
         monkeypatch.setenv("COURSE_PICTURES", str(odd_folder))
@@ -91,7 +103,17 @@ def test_lesson_04_runs_whole_on_thirty_odd_files(odd_folder, monkeypatch):
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ())
     )
-    # Not the packaged photos, and what can't be read is told by name.
+    # What can't be read is told by name.
     for name in ("empty.jpg", "text.png", "cut short.jpg"):
         assert name in printed
-    assert "indoors" in str(notebook) and "sundry" in str(notebook)
+    # The figures show this folder's photos, not the packaged ones: their tables have its colours.
+    first = [str(path) for path in chosen.paths if opens(path)][:4]
+    originals = [read_photo(path) for path in first]
+    assert pixel_table(originals, [f"original {n}" for n in range(1, 5)]).splitlines()[2:] == [
+        line for line in printed.splitlines() if re.match(r"original \d", line)
+    ]
+    resized = [cv2.resize(cv2.imread(path, cv2.IMREAD_COLOR_RGB), (224, 224)) for path in first[:3]]
+    table = pixel_table(resized, [f"resized {n}" for n in range(1, 4)]).splitlines()[2:]
+    assert [line.split() for line in table] == [
+        line.split() for line in printed.splitlines() if re.match(r"resized \d", line)
+    ]

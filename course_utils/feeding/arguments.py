@@ -17,7 +17,7 @@ def paths_and_labels(
 
     Raises:
         ValueError, TypeError: no paths, a single path, or labels that aren't one whole number for
-            each path.
+            each path, or that int32 can't hold.
     """
     if isinstance(paths, (str, bytes, os.PathLike)):
         raise TypeError(f"paths must be a sequence of paths, found a single one: {paths!r}")
@@ -32,12 +32,20 @@ def paths_and_labels(
         )
     if not paths:
         raise ValueError("found no paths: an epoch would be empty. Give at least one")
-    return paths, labels.astype(np.int32)
+    as_int32 = labels.astype(np.int32)
+    if np.any(changed := as_int32 != labels):
+        raise ValueError(
+            f"labels must be from {-(2**31)} to {2**31 - 1}, which is what an int32 holds: found "
+            f"{labels[changed][0]}"
+        )
+    return paths, as_int32
 
 
 def whole_number(name: str, number: int, least: int = 1) -> int:
     """Return the number as an int; raises where it isn't a whole one, or is below ``least``."""
     try:
+        if isinstance(number, bool):
+            raise TypeError
         whole = operator.index(number)
     except TypeError:
         raise TypeError(f"{name} must be a whole number, found {number!r}") from None

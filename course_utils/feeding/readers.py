@@ -10,7 +10,7 @@ find out what it holds. No file takes over 1 GiB here:
   million, 8192 x 8192) where it isn't set. OpenCV reads it once, when it is loaded: import
   ``course_utils`` before ``cv2``, or set it before Python starts. There it can be raised as well;
   OpenCV's own limit is 2**30.
-- A file of over 2**28 bytes is refused, and so is what that limit doesn't see: see ``headers``.
+- A file of over 2**27 bytes is refused, and so is what that limit doesn't see: see ``headers``.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from course_utils.feeding.arguments import whole_number
 from course_utils.feeding.headers import damaged, first_picture, format_of, why_refused
 
 __all__ = ["UnreadablePicture", "read_bgr_float64", "read_photo"]
 
-MOST_BYTES = 2**28  # of a file
+MOST_BYTES = 2**27  # of a file
 MOST_PIXELS = os.environ.get("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**30))
 
 
@@ -71,15 +72,15 @@ def read_photo(
 
     Raises:
         UnreadablePicture: no such file, no permission, an empty file, not a JPEG, PNG, GIF, BMP,
-            WebP or TIFF file, one that would take too much memory, or one that is cut short or
-            damaged as far as OpenCV can tell. It tells from memory, as here, that a JPEG file was
-            cut; ``cv2.imread`` makes a picture of it that ends in grey. Flipped bits among the
-            pixels of a JPEG, BMP or TIFF file pass unseen.
+            WebP or TIFF file, one that would take too much memory, or one that OpenCV can't
+            decode. From memory, as here, it notices a file that was cut in each of these formats;
+            of a JPEG file that was cut, ``cv2.imread`` makes a picture that ends in grey. Flipped
+            bits among the pixels are noticed for certain in PNG only, which has checksums.
         MemoryError: there isn't enough to decode it; the file may be all right.
-        ValueError: a height or width below 1, or an ``out`` that doesn't fit.
+        TypeError, ValueError: a height or width that isn't a whole number from 1, or an ``out``
+            that doesn't fit.
     """
-    if height < 1 or width < 1:
-        raise ValueError(f"height and width must be at least 1 pixel, found {height} and {width}")
+    height, width = whole_number("height", height), whole_number("width", width)
     if out is not None:
         _check_out(out, (height, width, 3))
     name = os.fsdecode(path)
@@ -90,9 +91,11 @@ def read_photo(
         # OpenCV's own order is BGR; this flag asks for RGB.
         photo = cv2.imdecode(first_picture(data), cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:
-        if error.code == cv2.Error.StsNoMem:
+        # Not error.code nor error.err: they belong to the class cv2.error, and tell of the latest
+        # one, which may be another thread's.
+        if "(-4:" in str(error):  # cv2.Error.StsNoMem
             raise MemoryError(f"{name}: not enough memory to decode it") from error
-        raise UnreadablePicture(name, _why_opencv_refused(error)) from error
+        raise UnreadablePicture(name, _why_opencv_refused(str(error))) from error
     if photo is None:
         raise UnreadablePicture(name, damaged(format_of(data)))
     return cv2.resize(photo, (width, height), dst=out, interpolation=cv2.INTER_LINEAR)
@@ -129,12 +132,15 @@ def _content(name: str) -> np.ndarray:
     """The file's bytes: uint8, shape (number of bytes,), at least one."""
     try:
         found = os.stat(name)
-        # To open a pipe would wait for someone who writes to it; /dev/zero has no end.
-        if not stat.S_ISREG(found.st_mode):
-            raise UnreadablePicture(name, f"it is {_kind(found.st_mode)}, not a file")
-        if found.st_size > MOST_BYTES:
-            reason = f"it has {found.st_size:,} bytes, more than {MOST_BYTES:,}: make it smaller"
-            raise UnreadablePicture(name, reason)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise UnreadablePicture(name, _why_not_opened(error)) from error
+    # To open a pipe would wait for someone who writes to it; /dev/zero has no end.
+    if not stat.S_ISREG(found.st_mode):
+        raise UnreadablePicture(name, f"it is {_kind(found.st_mode)}, not a file")
+    if found.st_size > MOST_BYTES:
+        reason = f"it has {found.st_size:,} bytes, more than {MOST_BYTES:,}: make it smaller"
+        raise UnreadablePicture(name, reason)
+    try:
         # Not cv2.imread: on Windows it can't open a name with non-ASCII letters.
         data = np.fromfile(name, dtype=np.uint8)
     except OSError as error:
@@ -150,20 +156,20 @@ def _kind(mode: int) -> str:
     return "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
 
 
-def _why_not_opened(error: OSError) -> str:
+def _why_not_opened(error: OSError | ValueError) -> str:
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
     if isinstance(error, PermissionError):
         return "no permission to read it"
-    return f"it can't be opened ({error.strerror or error})"
+    return f"it can't be opened ({getattr(error, 'strerror', None) or error})"
 
 
-def _why_opencv_refused(error: cv2.error) -> str:
-    if "CV_IO_MAX_IMAGE_PIXELS" in error.err:
+def _why_opencv_refused(message: str) -> str:
+    if "CV_IO_MAX_IMAGE_PIXELS" in message:
         most = f"{int(MOST_PIXELS):,}" if MOST_PIXELS.isdecimal() else MOST_PIXELS
         return (
             f"it has more than {most} pixels: make it smaller, or raise OPENCV_IO_MAX_IMAGE_PIXELS"
         )
-    if "CV_IO_MAX_IMAGE_" in error.err:
+    if "CV_IO_MAX_IMAGE_" in message:
         return "its longer side has more pixels than OpenCV allows: make it smaller"
-    return f"OpenCV refuses it: {error.err}"
+    return f"OpenCV refuses it: {message.split('error: ')[-1].strip()}"
