@@ -4,7 +4,8 @@ No TensorFlow here. A worker process that is started by "spawn" or "forkserver" 
 module anew, and has to be at work in a fraction of a second.
 
 A file of a few kilobytes may say that it has 30,000 x 30,000 pixels, and OpenCV would take 3 GiB to
-find out what it holds. No file takes over 1 GiB here:
+find out what it holds. No file takes over 1 GiB here; 905 MiB was the most, measured with a TIFF
+file of 8192 x 8192 pixels, 16 bits and 4 channels.
 
 - ``course_utils`` sets the environment variable ``OPENCV_IO_MAX_IMAGE_PIXELS`` to 2**26 (67
   million, 8192 x 8192) where it isn't set. OpenCV reads it once, when it is loaded: import
@@ -73,7 +74,7 @@ def read_photo(
     Raises:
         UnreadablePicture: no such file, no permission, an empty file, not a JPEG, PNG, GIF, BMP,
             WebP or TIFF file, one that would take too much memory, or one that OpenCV can't
-            decode. From memory, as here, it notices a file that was cut in each of these formats;
+            decode. From memory, as here, it notices in each of these formats that a file was cut;
             of a JPEG file that was cut, ``cv2.imread`` makes a picture that ends in grey. Flipped
             bits among the pixels are noticed for certain in PNG only, which has checksums.
         MemoryError: there isn't enough to decode it; the file may be all right.

@@ -4,6 +4,7 @@ import shutil
 import struct
 import sys
 import zlib
+from unittest.mock import Mock
 
 import cv2
 import numpy as np
@@ -71,15 +72,25 @@ def test_an_out_that_does_not_fit_is_refused(photos, out):
 
 
 def test_a_size_below_one_pixel_is_refused(photos):
-    with pytest.raises(ValueError, match="at least 1 pixel, found 0 and 60"):
+    with pytest.raises(ValueError, match="height must be 1 or more, found 0"):
         read_photo(photos.paths[0], 0, 60)
+
+
+@pytest.mark.parametrize("width", [10.5, "60", True, None])
+def test_a_size_that_is_no_whole_number_is_refused(photos, width):
+    with pytest.raises(TypeError, match=f"width must be a whole number, found {width!r}"):
+        read_photo(photos.paths[0], 50, width)
+
+
+def test_a_size_may_be_a_number_of_numpys(photos):
+    assert read_photo(photos.paths[0], np.int64(50), np.uint8(60)).shape == (50, 60, 3)
 
 
 @pytest.mark.parametrize(
     ("what", "reason"),
     [
         ("empty", r"the file is empty \(0 bytes\)"),
-        ("truncated", "starts as a JPEG file and can't be decoded: cut short or damaged"),
+        ("truncated", "starts as a JPEG file and can't be decoded: cut short, damaged, or"),
         ("text", "not a picture of a format read here .*This is"),
     ],
 )
@@ -98,6 +109,39 @@ def test_a_photo_cut_short_is_noticed(photos, tmp_path, part):
     (tmp_path / "cut.jpg").write_bytes(content[:kept])
     with pytest.raises(UnreadablePicture, match="cut short"):
         read_photo(tmp_path / "cut.jpg")
+
+
+def test_a_whole_file_that_opencv_does_not_read_need_not_be_damaged(tmp_path):
+    Image.new("F", (64, 48)).save(tmp_path / "float.tif")
+    with pytest.raises(UnreadablePicture, match="or of a kind that OpenCV doesn't read"):
+        read_photo(tmp_path / "float.tif")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_a_cut_is_noticed_in_each_format(photos, tmp_path, kind):
+    with Image.open(photos.paths[0]) as image:
+        image.save(tmp_path / "whole", kind)
+    content = (tmp_path / "whole").read_bytes()
+    for part in (0.3, 0.6, 0.95):
+        (tmp_path / "cut").write_bytes(content[: int(len(content) * part)])
+        with pytest.raises(UnreadablePicture, match="cut short"):
+            read_photo(tmp_path / "cut")
+
+
+def test_a_flipped_bit_is_noticed_in_png(photos, tmp_path):
+    with Image.open(photos.paths[0]) as image:
+        image.save(tmp_path / "whole.png")
+    content = (tmp_path / "whole.png").read_bytes()
+    for place in np.linspace(100, len(content) - 100, 20).astype(int):
+        flipped = content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :]
+        (tmp_path / "flipped.png").write_bytes(flipped)
+        with pytest.raises(UnreadablePicture, match="damaged"):
+            read_photo(tmp_path / "flipped.png")
+
+
+def test_a_name_that_no_file_can_have():
+    with pytest.raises(UnreadablePicture, match="it can't be opened .*null"):
+        read_photo("a\0b.jpg")
 
 
 def test_no_such_file_and_a_folder(tmp_path):
@@ -132,9 +176,16 @@ def test_a_link_to_a_photo_is_read(photos, tmp_path):
 def test_a_file_of_too_many_bytes_is_not_read(tmp_path):
     path = tmp_path / "sparse.jpg"
     with path.open("wb") as file:
-        file.truncate(2**28 + 1)
-    with pytest.raises(UnreadablePicture, match="268,435,457 bytes, more than 268,435,456"):
+        file.truncate(2**27 + 1)
+    with pytest.raises(UnreadablePicture, match="134,217,729 bytes, more than 134,217,728"):
         read_photo(path)
+
+
+def write_huge(path):
+    """A small PNG file that says it has 30,000 x 30,000 pixels."""
+    content = cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1].tobytes()
+    header = b"IHDR" + struct.pack(">II", 30000, 30000) + content[24:29]
+    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
 
 
 @pytest.mark.parametrize(
@@ -142,9 +193,7 @@ def test_a_file_of_too_many_bytes_is_not_read(tmp_path):
 )
 def test_a_picture_of_too_many_pixels_is_refused(tmp_path, ask_python, setting, most):
     path = tmp_path / "huge.png"
-    content = cv2.imencode(".png", np.zeros((4, 4), np.uint8))[1].tobytes()
-    header = b"IHDR" + struct.pack(">II", 30000, 30000) + content[24:29]
-    path.write_bytes(content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:])
+    write_huge(path)
     code = f"""
 import json, os
 os.environ.pop("OPENCV_IO_MAX_IMAGE_PIXELS", None)
@@ -159,6 +208,41 @@ except UnreadablePicture as error:
     assert ask_python(code) == (
         f"it has more than {most} pixels: make it smaller, or raise OPENCV_IO_MAX_IMAGE_PIXELS"
     )
+
+
+@pytest.mark.parametrize("setting", [None, "1000"])
+def test_opencv_imported_first_is_warned_of(start_python, setting):
+    """Its own limit stays, unless the variable was set before."""
+    code = f"""
+import os
+os.environ.pop("OPENCV_IO_MAX_IMAGE_PIXELS", None)
+if {setting!r}:
+    os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"] = {setting!r}
+import cv2
+import course_utils
+import importlib
+importlib.reload(course_utils)
+"""
+    err = start_python(code).communicate(timeout=60)[1]
+    text = "RuntimeWarning: OpenCV was imported before course_utils and keeps its own limit"
+    assert err.count(text) == (0 if setting else 1), err
+
+
+def test_an_error_of_opencv_is_told_though_another_came_later(photos, tmp_path, monkeypatch):
+    """`err` and `code` of a cv2.error tell of the latest one, in whichever thread that was."""
+    write_huge(tmp_path / "huge.png")
+    with pytest.raises(cv2.error) as first:
+        cv2.imread(str(tmp_path / "huge.png"))
+    with pytest.raises(cv2.error) as second:
+        cv2.resize(np.zeros((0, 0), np.uint8), (3, 3))
+    assert first.value.err == second.value.err
+    for error, reason in [
+        (first.value, "it has more than .* pixels"),
+        (second.value, "OpenCV refuses it: .*empty"),
+    ]:
+        monkeypatch.setattr(cv2, "imdecode", Mock(side_effect=error))
+        with pytest.raises(UnreadablePicture, match=reason):
+            read_photo(photos.paths[0])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits this process's memory")

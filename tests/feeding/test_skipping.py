@@ -162,8 +162,12 @@ def test_other_exceptions_are_not_carried_over(files, monkeypatch, kind):
         ([], [], {}, ValueError, "found no paths"),
         (["a", "b"], [0], {}, ValueError, r"found 2 paths and labels of shape \(1,\)"),
         (["a"], [0.5], {}, TypeError, "whole numbers, found an array of float64"),
+        (["a"], [2**31], {}, ValueError, "from -2147483648 to 2147483647.*: found 2147483648"),
+        (["a"], [-(2**31) - 1], {}, ValueError, "int32 holds: found -2147483649"),
+        (["a", "b"], [1, 2**40 + 5], {}, ValueError, "int32 holds: found 1099511627781"),
         ("a.jpg", [0], {}, TypeError, "found a single one: 'a.jpg'"),
         (["a"], [0], {"height": 0}, ValueError, "height must be 1 or more, found 0"),
+        (["a"], [0], {"height": True}, TypeError, "height must be a whole number, found True"),
         (["a"], [0], {"width": 2.5}, TypeError, "width must be a whole number, found 2.5"),
         (["a"], [0], {"at_most": -1}, ValueError, "at_most must be 0 or more, found -1"),
         (["a"], [0], {"at_most": 0.1}, TypeError, "at_most must be a whole number, found 0.1"),
@@ -172,6 +176,12 @@ def test_other_exceptions_are_not_carried_over(files, monkeypatch, kind):
 def test_what_does_not_fit_is_refused_at_once(paths, labels, more, kind, text):
     with pytest.raises(kind, match=text):
         SkippingReader(paths, labels, **more)
+
+
+def test_labels_may_be_as_large_as_int32_allows():
+    reader = SkippingReader(["a", "b"], np.array([-(2**31), 2**31 - 1]))
+    assert reader.labels.dtype == np.int32
+    assert reader.labels.tolist() == [-(2**31), 2**31 - 1]
 
 
 def test_the_callers_lists_may_change_afterwards(files):

@@ -12,8 +12,9 @@ from course_utils.project import compared, notebooks
 
 ROOT = Path(__file__).parents[2]
 STEMS = [lesson.notebook for lesson in manifest.load(ROOT).lessons]
-SECONDS, BYTES = 40, 2 * 2**30  # a lesson that trains may take 60 seconds
-KEPT_SHORTER = {"00_start_here": 30, "01_numbers": 30}  # seconds
+SECONDS, BYTES = 40, 2 * 2**30
+# Seconds: kept shorter; and a lesson that trains a network may take 60.
+OTHERWISE = {"00_start_here": 30, "01_numbers": 30, "04_photos": 60}
 
 
 @pytest.mark.soak
@@ -25,7 +26,7 @@ def test_a_second_execution_stores_the_same_but_for_what_is_measured(stem, tmp_p
     path = ROOT / "notebooks" / f"{stem}.ipynb"
     start = time.monotonic()
     again = notebooks.run(nbformat.read(path, as_version=4), path.parent)
-    assert time.monotonic() - start < KEPT_SHORTER.get(stem, SECONDS)
+    assert time.monotonic() - start < OTHERWISE.get(stem, SECONDS)
     # The largest of the processes that were waited for: the kernel and its workers.
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 < BYTES
     notebooks.write(again, tmp_path / path.name)
