@@ -8,7 +8,7 @@ doesn't see, measured with OpenCV 5.0:
 - A TIFF file's tiles, which may be larger than the picture: 2 MB became 1.9 GiB for 64 x 64 pixels.
 - A PNG file's chunk that says it is longer than the file: 500 bytes became 4 GiB. And chunks
   without end before the first pixels, each of which takes time.
-- An animated PNG file, of which OpenCV keeps four copies: 1 MB became 2 GiB. Where its second
+- An animated PNG file, of which OpenCV keeps four copies: 1 MB became 1.7 GiB. Where its second
   picture was damaged, the process died.
 """
 

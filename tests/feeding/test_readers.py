@@ -140,7 +140,7 @@ def test_a_flipped_bit_is_noticed_in_png(photos, tmp_path):
 
 
 def test_a_name_that_no_file_can_have():
-    with pytest.raises(UnreadablePicture, match="it can't be opened .*null"):
+    with pytest.raises(UnreadablePicture, match=r"it can't be opened .*null"):
         read_photo("a\0b.jpg")
 
 
@@ -234,14 +234,17 @@ def test_an_error_of_opencv_is_told_though_another_came_later(photos, tmp_path, 
     with pytest.raises(cv2.error) as first:
         cv2.imread(str(tmp_path / "huge.png"))
     with pytest.raises(cv2.error) as second:
+        cv2.resize(np.zeros((1, 1), np.uint8), (2**30, 2**30))
+    with pytest.raises(cv2.error) as third:
         cv2.resize(np.zeros((0, 0), np.uint8), (3, 3))
-    assert first.value.err == second.value.err
-    for error, reason in [
-        (first.value, "it has more than .* pixels"),
-        (second.value, "OpenCV refuses it: .*empty"),
+    assert first.value.err == second.value.err == third.value.err
+    for error, kind, reason in [
+        (first.value, UnreadablePicture, "it has more than .* pixels"),
+        (second.value, MemoryError, "not enough memory to decode it"),
+        (third.value, UnreadablePicture, "OpenCV refuses it: .*empty"),
     ]:
         monkeypatch.setattr(cv2, "imdecode", Mock(side_effect=error))
-        with pytest.raises(UnreadablePicture, match=reason):
+        with pytest.raises(kind, match=reason):
             read_photo(photos.paths[0])
 
 
