@@ -13,10 +13,14 @@ from typing import Any
 
 from course_utils.classroom.machine import Machine, machine
 from course_utils.classroom.placeholder import ____
+from course_utils.measuring.memory import KeptMemory, freed_memory_environment, keep_freed_memory
 
-__all__ = ["Machine", "TensorFlowMissing", "machine", "muted_text", "start", "use_gpu"]
+__all__ = [
+    "Machine", "TensorFlowMissing", "freed_memory", "machine", "muted_text", "start", "use_gpu",
+]  # fmt: skip
 
 _muted: list[str] = []
+_freed_memory = KeptMemory(False, "%load_ext course_utils has not run in this process")
 _gpu_wanted = False
 
 
@@ -29,7 +33,8 @@ def start(ipython: Any) -> None:
 
     Sets terse tracebacks; imports TensorFlow without its log lines (see `muted_text`) and hides
     the GPU from it (see `use_gpu`); switches OpenCV's log off; sets the figures' style and format;
-    puts the placeholder `____` in the notebook's namespace.
+    puts the placeholder `____` in the notebook's namespace; lets the allocator keep freed memory
+    (see `freed_memory`).
 
     Raises TensorFlowMissing, with the muted text, where TensorFlow can't be imported.
     """
@@ -39,6 +44,7 @@ def start(ipython: Any) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ["OPENCV_LOG_LEVEL"] = "SILENT"
     _silence_opencv()
+    _keep_freed_memory()
     _import_tensorflow()
     _style_figures(ipython)
 
@@ -46,6 +52,16 @@ def start(ipython: Any) -> None:
 def muted_text() -> str:
     """Return what was written while TensorFlow was imported, "" where nothing was."""
     return "".join(_muted)
+
+
+def freed_memory() -> KeptMemory:
+    """Return what `%load_ext course_utils` asked of the allocator: to keep what is freed.
+
+    Without it each batch is paid for in page faults; lesson 06 measures them. `applied` is False,
+    with the reason, where the C library is not glibc and where the environment variable
+    COURSE_KEEP_MEMORY=0 switched it off.
+    """
+    return _freed_memory
 
 
 def use_gpu() -> None:
@@ -58,6 +74,18 @@ def use_gpu() -> None:
     _gpu_wanted = True
     if "tensorflow" in sys.modules:
         _set_visible_gpus(sys.modules["tensorflow"])
+
+
+def _keep_freed_memory() -> None:
+    global _freed_memory
+    if os.environ.get("COURSE_KEEP_MEMORY", "1").strip() == "0":
+        _freed_memory = KeptMemory(False, "COURSE_KEEP_MEMORY=0 switched it off")
+        return
+    _freed_memory = keep_freed_memory()
+    if _freed_memory.applied:
+        # For processes started later; this one read them before its first line.
+        for name, value in freed_memory_environment().items():
+            os.environ.setdefault(name, value)
 
 
 def _import_tensorflow() -> None:

@@ -29,6 +29,7 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 PINNED = {
     "COURSE_PICTURES": None,  # the learner's own photos
     "COURSE_GPU": None,
+    "COURSE_KEEP_MEMORY": None,
     "KERAS_BACKEND": None,
     "TQDM_DISABLE": "1",  # a progress bar's text depends on the speed
     "PYTHONHASHSEED": "0",

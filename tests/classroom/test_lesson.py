@@ -14,6 +14,7 @@ from nbclient import NotebookClient
 import course_utils
 from course_utils.classroom import machine as machine_module
 from course_utils.classroom.machine import GIB, Machine, machine
+from course_utils.measuring.memory import freed_memory_environment
 
 HOUSE = Path(course_utils.__file__).parents[1]
 PROJECT = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -28,7 +29,10 @@ def load(): shell.run_line_magic('load_ext', 'course_utils')
 
 def run_python(code, start=IPYTHON, **environment):
     """Run code in a Python of its own, in which `load()` is %load_ext course_utils."""
-    unset = ("TF_CPP_MIN_LOG_LEVEL", "OPENCV_LOG_LEVEL", "COURSE_GPU")
+    unset = (
+        "TF_CPP_MIN_LOG_LEVEL", "OPENCV_LOG_LEVEL", "COURSE_GPU", "COURSE_KEEP_MEMORY",
+        *freed_memory_environment(),
+    )  # fmt: skip
     clean = {name: value for name, value in os.environ.items() if name not in unset}
     return subprocess.run(
         [sys.executable, "-c", start + textwrap.dedent(code)],
@@ -320,3 +324,48 @@ def test_the_bounds_are_the_projects():
     assert PROJECT["requires-python"] == (f">={oldest[0]}.{oldest[1]},<{newest[0]}.{newest[1] + 1}")
     stated = machine_module._requirements()
     assert {names[0] for names in machine_module.PACKAGES.values()} <= stated.keys()
+
+
+FAULTS_OF_FREED_BLOCKS = """
+load()
+import numpy as np
+from course_utils.classroom.lesson import freed_memory
+from course_utils.measuring.memory import count_faults
+import tensorflow as tf
+# TensorFlow sets the allocator when the first from_generator dataset is iterated.
+spec = tf.TensorSpec((), tf.int32)
+list(tf.data.Dataset.from_generator(lambda: range(3), output_signature=spec))
+np.ones(2**20, np.uint8)
+with count_faults() as count:
+    for _ in range(50):
+        np.ones(2**20, np.uint8)  # 256 pages
+print(freed_memory(), count.faults // 50)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the allocator is glibc's")
+def test_a_lessons_kernel_keeps_freed_memory():
+    *words, faults = run_python(FAULTS_OF_FREED_BLOCKS).stdout.split()
+    assert " ".join(words[:3]) == "keeps freed memory:"
+    assert int(faults) < 10
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the allocator is glibc's")
+def test_keeping_freed_memory_can_be_switched_off():
+    *words, faults = run_python(FAULTS_OF_FREED_BLOCKS, COURSE_KEEP_MEMORY="0").stdout.split()
+    assert " ".join(words) == "not applied: COURSE_KEEP_MEMORY=0 switched it off"
+    assert int(faults) > 200
+
+
+def test_processes_started_from_a_lesson_keep_freed_memory_too():
+    done = run_python(
+        """
+        load()
+        import os
+        from course_utils.classroom.lesson import freed_memory
+        from course_utils.measuring.memory import freed_memory_environment
+        names = freed_memory_environment()
+        print(freed_memory().applied == all(os.environ.get(n) == v for n, v in names.items()))
+        """
+    )
+    assert done.stdout.strip() == "True"
