@@ -79,9 +79,21 @@ def write(notebook: NotebookNode, path: Path) -> None:
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = NotebookNode({"tags": tags} if tags else {})
+        for output in cell.get("outputs", []):
+            drop_widget(output.get("data", {}))
     unfinished = path.with_suffix(".part")
     nbformat.write(notebook, unfinished, version=nbformat.NO_CONVERT)
     os.replace(unfinished, path)
+
+
+def drop_widget(data: NotebookNode) -> None:
+    """Take the widget out of an output that shows itself in another way, too.
+
+    It is named by a random number, and dead without the kernel that made it; a page that knows
+    widgets would show it instead of the picture beside it.
+    """
+    if len(data) > 1:
+        data.pop("application/vnd.jupyter.widget-view+json", None)
 
 
 @contextmanager

@@ -41,6 +41,29 @@ def test_a_second_run_stores_the_same_bytes(tmp_path, monkeypatch):
     assert str(tmp_path) not in first.decode()
 
 
+WIDGETS = """
+from IPython.display import display
+import ipywidgets
+slider = ipywidgets.IntSlider(3)
+view = slider._repr_mimebundle_()
+display({**view, "image/svg+xml": "<svg/>"}, raw=True)
+---
+display({"application/vnd.jupyter.widget-view+json": {"model_id": "7"}}, raw=True)
+"""
+
+
+def test_a_widget_beside_a_picture_is_not_stored(tmp_path):
+    path = tmp_path / "lesson.ipynb"
+    nbformat.write(notebook(*WIDGETS.split("---")), path)
+    notebooks.execute(path)
+    first = path.read_bytes()
+    beside, alone = (cell.outputs[0].data for cell in nbformat.reads(first, as_version=4).cells)
+    assert set(beside) == {"image/svg+xml", "text/plain"}
+    assert set(alone) == {"application/vnd.jupyter.widget-view+json"}
+    notebooks.execute(path)
+    assert path.read_bytes() == first
+
+
 def test_a_failing_cell_leaves_the_file_as_it_was(tmp_path):
     path = tmp_path / "lesson.ipynb"
     nbformat.write(notebook("1 / 0"), path)
