@@ -11,6 +11,8 @@ QUICK = ["course_utils", "course_utils.classroom", "course_utils.feeding.picture
 QUICK += ["course_utils.measuring.race", "course_utils.measuring.memory"]
 # NumPy and OpenCV alone take these to 0.2 s and more; TensorFlow would take them to 3 s.
 WITHOUT_TENSORFLOW = ["course_utils.feeding.readers", "course_utils.feeding.pipelines"]
+WITHOUT_TENSORFLOW += ["course_utils.feeding.threads", "course_utils.measuring.timeline"]
+WITHOUT_TENSORFLOW += ["course_utils.measuring.simulate"]
 
 
 def test_no_wing_imports_what_it_must_not():
