@@ -14,6 +14,7 @@ from pathlib import Path
 from course_utils.project import environment
 
 ROOT = Path(__file__).resolve().parents[2]
+RACE_LOCK = "benchmarks/requirements.lock"
 
 
 def run(arguments: list[str]) -> int:
@@ -80,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
     command("lint", lint, "check the style of modules and notebooks, and who imports whom")
     command("format", reformat, "format modules and notebooks, and mend what can be mended")
-    command("lock", lock, "make both locks anew from pyproject.toml")
+    command("lock", lock, "make all locks anew")
     command("setup", None, "set up the environment, and nothing else")
     command(
         "clean", None, "remove the environment and the caches in this folder; never your notebooks"
@@ -196,10 +197,16 @@ def reformat(options: argparse.Namespace, beyond: list[str]) -> int:
 
 
 def lock(options: argparse.Namespace, beyond: list[str]) -> None:
-    """Make both locks anew; versions already there stay unless `-- --upgrade` is given."""
-    for name, extras in ((environment.LOCK, ()), (environment.GPU_LOCK, ("--extra", "gpu"))):
-        command = [sys.executable, "-m", "uv", "pip", "compile", "pyproject.toml", "--quiet"]
-        command += ["--extra", "test", "--extra", "dev", *extras, *beyond]
+    """Make all locks anew; versions already there stay unless `-- --upgrade` is given."""
+    course = ["pyproject.toml", "--extra", "test", "--extra", "dev"]
+    made_from = {
+        environment.LOCK: course,
+        environment.GPU_LOCK: [*course, "--extra", "gpu"],
+        # The versions of the course where both need a package.
+        RACE_LOCK: ["benchmarks/requirements.in", "--constraints", environment.LOCK],
+    }
+    for name, sources in made_from.items():
+        command = [sys.executable, "-m", "uv", "pip", "compile", *sources, "--quiet", *beyond]
         # No URL and no host in it; one file for every system and Python.
         command += ["--generate-hashes", "--no-emit-index-url", "--no-header", "--universal"]
         command += ["--python-version", "3.11", "--output-file", name]
@@ -209,7 +216,7 @@ def lock(options: argparse.Namespace, beyond: list[str]) -> None:
 
 def clean(root: Path) -> int:
     """Remove what can be made again."""
-    caches = [".venv", "build", ".pytest_cache", ".ruff_cache", ".hypothesis"]
+    caches = [".venv", "benchmarks/.venv", "build", ".pytest_cache", ".ruff_cache", ".hypothesis"]
     caches += [".import_linter_cache", "feeding_tensorflow.egg-info"]
     caches += ["__pycache__", "notebooks/.ipynb_checkpoints"]
     found = [root / name for name in caches] + [

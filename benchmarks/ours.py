@@ -1,0 +1,132 @@
+"""What the course builds and teaches: the thread loader, and rows that stand beside the race."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+
+from benchmarks import floor
+from benchmarks.contestant import Contestant, Epoch
+from benchmarks.work import BATCH, SHAPE, SIDE, read_into
+
+
+def loader(paths: list[str], dtype: str) -> Epoch:
+    """The thread loader in a plain loop: NumPy batches, the threads write the rows."""
+    return _loader(paths, dtype)
+
+
+def through_from_generator(paths: list[str], dtype: str) -> Epoch:
+    """The same through ``from_generator``; float32 is made of whole batches in the graph."""
+    import tensorflow as tf
+
+    dataset = _loader(paths, "uint8").dataset()
+    if dtype == "float32":
+        dataset = dataset.map(lambda photos: tf.cast(photos, tf.float32))
+    return dataset.__iter__
+
+
+def float_rows(paths: list[str], dtype: str) -> Epoch:
+    """Float32 made by the threads, row by row, so that the batch crosses as it is."""
+    return _loader(paths, "float32").dataset().__iter__
+
+
+def whole_batches(paths: list[str], dtype: str) -> Epoch:
+    """``map(numpy_function)`` that makes a whole batch in one call: the shortest road."""
+    import tensorflow as tf
+
+    def read_batch(names: np.ndarray) -> np.ndarray:
+        photos = np.empty((len(names), *SHAPE), np.uint8)
+        for name, photo in zip(names, photos):
+            read_into(name.decode(), photo)
+        return photos
+
+    def load(names: tf.Tensor) -> tf.Tensor:
+        photos = tf.numpy_function(read_batch, [names], tf.uint8, stateful=False)
+        photos = tf.ensure_shape(photos, (None, *SHAPE))
+        return tf.cast(photos, tf.float32) if dtype == "float32" else photos
+
+    names = tf.data.Dataset.from_tensor_slices(paths).batch(BATCH)
+    return names.map(load, num_parallel_calls=tf.data.AUTOTUNE).__iter__
+
+
+def without_prefetch(paths: list[str], dtype: str) -> Epoch:
+    """``through_from_generator`` without the prefetch that TensorFlow puts at the end."""
+    import tensorflow as tf
+
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    return _loader(paths, "uint8").dataset().with_options(options).__iter__
+
+
+def one_by_one(paths: list[str], dtype: str) -> Epoch:
+    """Seed 001-E2's way: one photo an element, divided as float64, blue first."""
+    import cv2
+    import tensorflow as tf
+
+    def photos() -> Iterator[np.ndarray]:
+        for path in paths:
+            yield cv2.resize(cv2.imread(path), (SIDE, SIDE)) / 255.0
+
+    signature = tf.TensorSpec(SHAPE, tf.float32)
+    dataset = tf.data.Dataset.from_generator(photos, output_signature=signature)
+    return dataset.batch(BATCH).prefetch(tf.data.AUTOTUNE).__iter__
+
+
+def _loader(paths: list[str], dtype: str):
+    from course_utils.feeding.threads import ThreadLoader
+
+    photo = SimpleNamespace(shape=SHAPE, dtype=np.dtype(dtype))
+    return ThreadLoader(read_into, paths, photo, BATCH, into=True)
+
+
+TENSORFLOW = ("tensorflow",)
+FLOORS = (
+    Contestant("floor, threads", "floor", floor.threads, "one tight loop a core"),
+    Contestant("floor, processes", "floor", floor.processes, "one tight loop a core"),
+)
+OURS = (
+    Contestant("thread loader", "ours", loader, "plain loop"),
+    Contestant(
+        "thread loader through from_generator",
+        "ours",
+        through_from_generator,
+        "uint8 crosses; float32 is made in the graph",
+        TENSORFLOW,
+    ),
+)
+ASIDE = (
+    Contestant(
+        "map(numpy_function), whole batches",
+        "aside",
+        whole_batches,
+        "one call makes 32 photos",
+        TENSORFLOW,
+    ),
+    Contestant(
+        "thread loader, prefetch off",
+        "aside",
+        without_prefetch,
+        "none at the end of the dataset",
+        TENSORFLOW,
+        tables=("uint8",),
+    ),
+    Contestant(
+        "thread loader, float32 rows",
+        "aside",
+        float_rows,
+        "the threads write float32",
+        TENSORFLOW,
+        tables=("float32",),
+    ),
+    Contestant(
+        "seed 001-E2's way",
+        "aside",
+        one_by_one,
+        "one photo an element, made by the generator itself",
+        TENSORFLOW,
+        tables=("float32",),
+        pixels=lambda photos: (photos * 255)[..., ::-1],
+    ),
+)
