@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.work import BATCH, SHAPE, batches_of, read_into
-from course_utils.measuring.timing import usable_cores
+from course_utils.feeding.cores import usable_cores
 
 Epoch = Callable[[], Iterator[np.ndarray]]
 

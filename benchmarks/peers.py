@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.contestant import Contestant, Epoch
 from benchmarks.work import BATCH, SHAPE, SIDE, batches_of, read, read_into
-from course_utils.measuring.timing import usable_cores
+from course_utils.feeding.cores import usable_cores
 
 
 def tf_data(paths: list[str], dtype: str) -> Epoch:

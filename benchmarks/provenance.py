@@ -12,8 +12,8 @@ from typing import Any
 
 import psutil
 
+from course_utils.feeding.cores import usable_cores
 from course_utils.measuring.memory import freed_memory_environment
-from course_utils.measuring.timing import usable_cores
 
 PACKAGES = (
     "tensorflow",

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_utils.classroom.callout import Callout
+from course_utils.feeding.cores import usable_cores
 from course_utils.feeding.packaged import cache_folder
-from course_utils.measuring.timing import usable_cores
 
 PROJECT = "feeding-tensorflow"
 GIB = 2**30

@@ -15,7 +15,6 @@ The generators behind the first two are functions of their own, to be read: ``po
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from course_utils.feeding.arguments import paths_and_labels, whole_number
+from course_utils.feeding.cores import usable_cores
 from course_utils.feeding.readers import read_bgr_float64, read_photo
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def threaded_generator(
     import tensorflow as tf
 
     paths, labels = _checked(paths, labels, batch_size=batch_size, height=height, width=width)
-    threads = _cores() if threads is None else whole_number("threads", threads)
+    threads = usable_cores() if threads is None else whole_number("threads", threads)
 
     def unit_range(photos: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         return tf.cast(photos, tf.float32) / 255.0, labels
@@ -226,12 +226,3 @@ def _checked(
     for name, number in numbers.items():
         whole_number(name, number)
     return paths_and_labels(paths, labels)
-
-
-def _cores() -> int:
-    """The cores that this process may use: a container may lend fewer than the machine has."""
-    if hasattr(os, "process_cpu_count"):  # Python 3.13
-        return os.process_cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -20,6 +20,7 @@ from html import escape
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
+from course_utils.feeding.cores import usable_cores
 from course_utils.measuring.display import html_table, ratio_digits, singular, three_digits
 from course_utils.measuring.ratio import Ratio
 from course_utils.measuring.timing import (
@@ -28,7 +29,6 @@ from course_utils.measuring.timing import (
     batch_length,
     divide,
     epoch,
-    usable_cores,
 )
 
 if TYPE_CHECKING:

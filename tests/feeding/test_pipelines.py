@@ -1,6 +1,5 @@
 import gc
 import multiprocessing
-import os
 import sys
 import threading
 import time
@@ -232,16 +231,3 @@ def test_importing_the_pipelines_does_not_import_tensorflow(ask_python):
         "print(json.dumps([name for name in ('tensorflow', 'keras') if name in sys.modules]))"
     )
     assert loaded == []
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
-def test_a_thread_for_each_core_that_this_process_may_use(start_python):
-    code = """
-import os
-from course_utils.feeding import pipelines
-print(pipelines._cores() == len(os.sched_getaffinity(0)))
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-print(pipelines._cores())
-"""
-    out, err = start_python(code).communicate(timeout=60)
-    assert out.split() == ["True", "1"], err

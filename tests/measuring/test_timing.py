@@ -181,22 +181,6 @@ def test_what_has_no_length_says_what_to_give(element):
         timing.batch_length(element)
 
 
-# Cores
-
-
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system has no affinity")
-def test_only_the_cores_that_this_process_may_use_are_counted(python):
-    shown = python(
-        "import os\n"
-        "from course_utils.measuring.timing import usable_cores\n"
-        "before = usable_cores()\n"
-        "allowed = len(os.sched_getaffinity(0))\n"
-        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "print(before == allowed, usable_cores())"
-    )
-    assert shown.split() == ["True", "1"]
-
-
 def test_the_items_of_all_elements_together_can_be_given_as_a_number():
     times = iter([0.0, 1.0, 3.0])
     measured = timing.epoch([[1, 2, 3], [4]], 4, clock=lambda: next(times))
