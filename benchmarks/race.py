@@ -44,6 +44,7 @@ class Row:
     cpu_of_floor_range: tuple[float, float]
     faults_per_picture: float
     peak_mib: float
+    longest_end_ms: float
     pixels_differ: float | None
 
 
@@ -114,6 +115,7 @@ def _row(contestant: Contestant, rounds: list[Runs], floor: str) -> Row:
         cpu_of_floor_range=(min(cpu), max(cpu)),
         faults_per_picture=_median(rounds, name, "faults_per_picture"),
         peak_mib=_median(rounds, name, "peak_mib"),
+        longest_end_ms=1000 * max(runs[name]["end_seconds"] for runs in rounds),
         pixels_differ=rounds[0][name]["pixels_differ"],
     )
 

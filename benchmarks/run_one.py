@@ -10,6 +10,7 @@ import gc
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -39,6 +40,9 @@ class Run:
 
     pictures: int
     seconds: float
+    """Until the iterator said that there is no more."""
+    end_seconds: float
+    """What the iterator then took to be gone: threads to join, or tf.data's autotuner to wake up."""
     cpu_ms_per_picture: float
     faults_per_picture: float
     peak_mib: float
@@ -61,14 +65,19 @@ def measure(name: str, dtype: str, pictures: int, compare: int = 0) -> Run:
     del _batch
     gc.collect()
     faults = _all_faults()
-    timed = epoch(_Beginning(begin), batch_length)
+    beginning = _Beginning(begin)
+    timed = epoch(beginning, batch_length)
     faults = _all_faults() - faults
+    leaving = time.perf_counter()
+    del beginning.iterator
+    end_seconds = time.perf_counter() - leaving
     if timed.items != pictures:
         raise RuntimeError(f"{name} gave {timed.items} pictures, and {pictures} were asked for")
     peak = peak_memory_bytes() + max(workers_peak, _workers_peak())
     return Run(
         pictures=timed.items,
         seconds=timed.seconds,
+        end_seconds=end_seconds,
         cpu_ms_per_picture=timed.cpu_ms_per_item,
         faults_per_picture=faults / timed.items,
         peak_mib=peak / 2**20,
@@ -77,13 +86,14 @@ def measure(name: str, dtype: str, pictures: int, compare: int = 0) -> Run:
 
 
 class _Beginning:
-    """Begins an epoch when it is iterated, so that the beginning is timed as well."""
+    """Begins an epoch when it is iterated, so that the beginning is timed as well, and holds it."""
 
     def __init__(self, begin: Epoch) -> None:
         self._begin = begin
 
     def __iter__(self) -> Iterator[Any]:
-        return self._begin()
+        self.iterator = self._begin()
+        return self.iterator
 
 
 def difference(contestant: Contestant, dtype: str, pictures: int) -> float:

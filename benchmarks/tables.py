@@ -17,6 +17,7 @@ HEADERS = (
     "times the floor's CPU (lowest to highest)",
     "faults a picture",
     "peak MiB",
+    "longest end, ms",
     "pixels",
 )
 SECTIONS = {
@@ -52,7 +53,7 @@ def photos(rows: list[dict[str, Any]]) -> str:
         if kind == "peer":
             chosen.sort(key=lambda row: row["cpu_of_floor"])
         cells += [_cells(row, title) for row in chosen]
-    align = ("left", *["right"] * 6, "left")
+    align = ("left", *["right"] * 7, "left")
     return tabulate(cells, HEADERS, "pipe", colalign=align, disable_numparse=True)
 
 
@@ -85,6 +86,7 @@ def _cells(row: dict[str, Any], title: str) -> tuple[str, ...]:
         f"{row['cpu_of_floor']:.2f} ({low:.2f} to {high:.2f})",
         f"{row['faults_per_picture']:.1f}",
         f"{row['peak_mib']:,.0f}",
+        f"{row['longest_end_ms']:,.0f}",
         _pixels(row["pixels_differ"]),
     )
 

@@ -102,6 +102,7 @@ def run(cpu, seconds, differ=None):
     return {
         "pictures": 100,
         "seconds": seconds,
+        "end_seconds": 0.25,
         "cpu_ms_per_picture": cpu,
         "faults_per_picture": 1.0,
         "peak_mib": 10.0,

@@ -57,8 +57,9 @@ class Epoch:
     """One pass over a pipeline.
 
     `first_seconds` runs from asking for the iterator to the first element, `rest_seconds` from
-    there until the iterator said that it has no more; `cpu_seconds` covers both, of this process
-    and its descendants. `items` is what the elements hold together (pictures, say), `first_items`
+    there until the iterator said that it has no more. What the iterator then takes to be gone is in
+    neither: TensorFlow's may wait for its autotuner's next turn, up to as long as the epoch was
+    (lesson 06). `cpu_seconds` covers both, of this process and its descendants. `items` is what the elements hold together (pictures, say), `first_items`
     what the first one holds, an even share where nothing counted them.
     """
 
@@ -135,7 +136,8 @@ def epoch(
     began = first = clock()
     count = item_count = first_items = 0
     count_items = items if callable(items) else None
-    for element in elements:
+    iterator = iter(elements)  # held, so that its end is not in the time of the last element
+    for element in iterator:
         if count == 0:
             first = clock()
         count += 1
