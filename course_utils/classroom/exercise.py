@@ -222,7 +222,8 @@ def outcome(id: str, measured: str | float) -> Compared:
     """Show the prediction beside what was measured.
 
     `measured` is given in words where the cell's output is compared, since a number that varies
-    from run to run can't be; a float is shown with three digits. Raises UnknownId for an id
+    from run to run can't be; a float is shown with three digits. Where guess and outcome are
+    numbers, it says by what factor the guess was off. Raises UnknownId for an id
     that the manifest doesn't list, ValueError where nothing was measured.
     """
     _check_prediction(id)
@@ -237,6 +238,7 @@ def outcome(id: str, measured: str | float) -> Compared:
         predicted = f"{later}\n(after seeing the outcome)" if later else ""
     told = f"You predicted: {predicted}" if predicted else "No prediction was made."
     found = f"{measured:.3g}" if isinstance(measured, float) else str(measured)
+    found += off_by(guess, measured)
     return Compared(
         "Outcome",
         f"{told}\nMeasured: {found}",
@@ -245,6 +247,15 @@ def outcome(id: str, measured: str | float) -> Compared:
         predicted=predicted or "No prediction was made.",
         measured=found,
     )
+
+
+def off_by(guess: str | None, measured: str | float) -> str:
+    """Return " (you were off by a factor of 1.4)" where both are positive numbers, else ""."""
+    found = [re.match(r"\s*(\d+(?:\.\d+)?)", str(each or "")) for each in (guess, measured)]
+    if isinstance(measured, str) or not all(found):
+        return ""
+    low, high = sorted(float(number.group(1)) for number in found)
+    return f" (you were off by a factor of {high / low:.2g})" if low else ""
 
 
 def get(id: str) -> Exercise:

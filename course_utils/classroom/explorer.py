@@ -80,7 +80,6 @@ class Explorer:
         import ipywidgets
 
         _check(values)
-        self.start = self.run = _simulated(**values)
         self.controls = _controls(values)
         self.chart = ipywidgets.HTML()
         self.line = ipywidgets.HTML()
@@ -88,6 +87,7 @@ class Explorer:
         for control in self.controls.values():
             control.observe(self._redraw, "value")
         self._redraw()
+        self.start = self.run
 
     def widget(self) -> Box:
         """Return the sliders, the chart, and a line on how fast it is."""

@@ -612,6 +612,22 @@ def test_a_first_guess_after_the_outcome_is_marked():
     assert workspace.progress().predicted == set()
 
 
+@pytest.mark.parametrize(
+    ("guess", "measured", "words"),
+    [
+        ("3", 4.5, " (you were off by a factor of 1.5)"),
+        ("9 times", 3, " (you were off by a factor of 3)"),
+        ("3 times", 3, " (you were off by a factor of 1)"),
+        ("a lot", 3, ""),
+        ("3", "3 to 4 times", ""),
+        ("0", 3, ""),
+        (None, 3, ""),
+    ],
+)
+def test_a_guess_that_is_a_number_is_scored(guess, measured, words):
+    assert exercise.off_by(guess, measured) == words
+
+
 def test_an_outcome_needs_a_measurement():
     with pytest.raises(ValueError, match="needs what was measured"):
         outcome("00.race", ____)

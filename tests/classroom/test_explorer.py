@@ -49,6 +49,23 @@ def test_it_begins_with_the_values_given():
     assert explorer.run.spans == expected.spans
 
 
+def test_each_change_is_simulated_once(monkeypatch):
+    called = []
+
+    def counted(*args, **kwargs):
+        called.append(kwargs)
+        return simulate(*args, **kwargs)
+
+    monkeypatch.setattr("course_utils.classroom.explorer.simulate", counted)
+    explorer = explore()
+    assert len(called) == 1
+    explorer.controls["workers"].value = 4
+    assert len(called) == 2
+    explorer._repr_mimebundle_()
+    assert len(called) == 2
+    assert explorer.start.seconds > explorer.run.seconds
+
+
 def test_a_slider_draws_the_chart_anew():
     explorer = explore(read=30, decode=10, train=10)
     before = drawn(explorer)
