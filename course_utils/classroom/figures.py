@@ -7,6 +7,7 @@ byte. Photos are shown as one small JPEG, beside a table of their pixels that is
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import re
@@ -140,8 +141,9 @@ def show(fig: Figure | Drawable, alt: str | None = None) -> None:
 def as_svg(fig: Figure, alt: str | None) -> Picture:
     """Return the figure as a `Picture`: the same bytes in every process, for a fixed Matplotlib.
 
-    The file carries no date and no name of a program, its ids are numbered in order, coordinates
-    are rounded to 0.1 pt, text is text, and the ground is white in the dark theme, too.
+    The file carries no date and no name of a program, its ids are numbered in order and carry a
+    hash of the file, coordinates are rounded to 0.1 pt, text is text, and the ground is white in
+    the dark theme, too.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -159,7 +161,7 @@ def as_svg(fig: Figure, alt: str | None) -> Picture:
     with rc_context(_STABLE):
         fig.savefig(file, format="svg", metadata=nothing, facecolor=PAPER, bbox_inches=None)
     _close(fig)
-    return Picture(_with_words(_stable(file.getvalue()), alt), alt)
+    return Picture(_with_own_ids(_with_words(_stable(file.getvalue()), alt)), alt)
 
 
 def clipped(fig: Figure) -> list[str]:
@@ -354,6 +356,15 @@ def _with_words(svg: str, alt: str) -> str:
     label = html.escape(" ".join(alt.split()))
     head = svg[: start - 1].rstrip()
     return f'{head} role="img" aria-label="{label}">\n <title>{label}</title>{svg[start:]}'
+
+
+def _with_own_ids(svg: str) -> str:
+    """Mark what a figure refers to by a hash of it all, as a page may hold several figures.
+
+    An id stands for one thing on a page: another figure's clip path would cut this one's bars off.
+    """
+    mark = hashlib.sha256(svg.encode()).hexdigest()[:8]
+    return re.sub(r'((?:\bid="|url\(#|href="#)[A-Za-z]\d+)(?=["\)])', rf"\1_{mark}", svg)
 
 
 def _drawn_texts(fig: Figure) -> list[Text]:

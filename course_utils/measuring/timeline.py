@@ -179,6 +179,7 @@ class Timeline:
     @property
     def address(self) -> str:
         """What another process needs in order to record for this timeline: see `at`."""
+        self._reader.shared = True
         return f"{self._owner} {self._start} {self._folder}"
 
     @classmethod
@@ -342,6 +343,7 @@ class Timeline:
         self._settle()
         made_here = processes.in_child() and self._writer is None
         given = tuple(self._all() if made_here else self._given)
+        self._reader.shared = True
         return _restored, (self._owner, self._start, self._folder, given, made_here)
 
 
@@ -428,9 +430,12 @@ class _Lanes:
     def _find(self) -> str:
         ident = threading.get_ident()
         for thread in threading.enumerate():
-            if thread.ident == ident:
-                main = self._process_name and thread is threading.main_thread()
-                self._known.lane = self._process_name if main else self._named(thread.name)
+            main = thread is threading.main_thread()
+            # Python may have made an object for a foreign thread meanwhile, called Dummy-1.
+            foreign = isinstance(thread, threading._DummyThread) and not main
+            if thread.ident == ident and not foreign:
+                whole = self._process_name and main
+                self._known.lane = self._process_name if whole else self._named(thread.name)
                 return self._known.lane
         # By number: what `threading.local` keeps for such a thread is gone after each call.
         with self._lock:

@@ -8,17 +8,21 @@ when it is asked.
 They lie in a folder of the temporary ones that exists only while a child needs it. The parent
 deletes a file as soon as it has opened it; where a system refuses that (Windows), once the child
 has ended. Only a parent that is killed before it has read leaves files behind.
+
+Others may write to the temporary folder, too. So a folder is used only if it is this user's, and a
+file's texts are JSON: reading them runs nothing.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import mmap
 import multiprocessing
 import os
-import pickle
 import shutil
+import stat
 import struct
 import tempfile
 import threading
@@ -40,6 +44,7 @@ HEAD = struct.Struct("Hqq")
 TIME = struct.Struct("q")
 ENDED_AT, BEGAN_AT = HEAD.size - 2 * TIME.size, HEAD.size - TIME.size
 LONGEST = 60  # bytes kept of each text where they would not fit
+_AS_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Writer:
@@ -48,7 +53,8 @@ class Writer:
     folder: where the parent looks for files.
     owner: the parent's process number. If it has ended nothing is noted.
 
-    A span's name, lane and item have 232 bytes together; of longer ones each is cut after 60.
+    A span's name, lane and item have 232 bytes together, as JSON; of longer ones each is cut after
+    60. Raises PermissionError where the folder is another user's.
     """
 
     def __init__(self, folder: str, owner: int) -> None:
@@ -68,9 +74,9 @@ class Writer:
 
         So a span is timed only afterwards.
         """
-        texts = pickle.dumps((name, lane, item))
+        texts = _packed((name, lane, item))
         if len(texts) > SLOT - HEAD.size:
-            texts = pickle.dumps((_cut(name), _cut(lane), _cut(str(item))))
+            texts = _packed((_cut(name), _cut(lane), _cut(str(item))))
         while True:
             try:
                 memory, place = self._free.popleft()
@@ -107,18 +113,27 @@ class Writer:
 
 
 class Reader:
-    """Collects, in the parent, what its children have noted."""
+    """Collects, in the parent, what its children have noted.
+
+    shared: whether another process has been told of the folder. Forks are counted besides.
+    """
 
     def __init__(self) -> None:
         self.folder = os.path.join(tempfile.gettempdir(), f"timeline_{uuid.uuid4().hex}")
+        self.shared = False
         self._process = os.getpid()
+        self._forks = _forks
         self._done: set[str] = set()
         self._open: dict[str, _ChildFile] = {}
         self._complete: list[Record] = []
         self._lock = threading.Lock()
 
     def records(self) -> list[Record]:
-        """Return every span so far; `ended` is None where one has not ended."""
+        """Return every span so far; `ended` is None where one has not ended.
+
+        Raises PermissionError where the folder is another user's, and ValueError where a file in
+        it holds no spans.
+        """
         with self._lock:
             self._open_new()
             unfinished: list[Record] = []
@@ -144,11 +159,13 @@ class Reader:
             for name in list(self._open):
                 self._open.pop(name).close()
             shutil.rmtree(self.folder, ignore_errors=True)
-            # A child that goes on may write again.
-            atexit.register(_delete, self.folder, self._process)
+            if self.shared or self._forks != _forks:
+                # A child that goes on may write again.
+                atexit.register(_delete, self.folder, self._process)
 
     def _open_new(self) -> None:
         with contextlib.suppress(FileNotFoundError):
+            _check_owner(self.folder)
             for name in os.listdir(self.folder):
                 if name not in self._open and name not in self._done:
                     self._open[name] = _ChildFile(Path(self.folder, name))
@@ -176,7 +193,7 @@ class _ChildFile:
             if not began or place in self._read:
                 continue
             start = place + HEAD.size
-            name, lane, item = pickle.loads(slots[start : start + length])
+            name, lane, item = self._unpacked(slots[start : start + length])
             if ended:
                 self._read.add(place)
                 yield name, lane, item, began, ended
@@ -191,6 +208,15 @@ class _ChildFile:
         """Tell whether every slot holds a span that has ended."""
         return len(self._read) == SLOTS
 
+    def _unpacked(self, texts: bytes) -> tuple[str, str, str | int | None]:
+        found = None
+        with contextlib.suppress(ValueError):
+            found = json.loads(texts)
+        match found:
+            case [str(), str(), str() | int() | None]:
+                return tuple(found)
+        raise ValueError(f"The file {self._path} holds no spans of a child process: {texts!r}.")
+
     def close(self) -> None:
         self._file.close()
         with contextlib.suppress(PermissionError):
@@ -198,6 +224,16 @@ class _ChildFile:
 
 
 _writers: dict[tuple[str, int], Writer] = {}
+_forks = 0  # how often this process was forked: a child by fork knows its parent's folders
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_parent=_count_fork)
 
 
 def _delete(folder: str, process: int) -> None:
@@ -228,12 +264,32 @@ def _created(path: str) -> BinaryIO:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         # The parent may remove the empty folder in this moment.
         with contextlib.suppress(FileNotFoundError):
+            _check_owner(os.path.dirname(path))
             return open(path, "x+b")
     raise FileNotFoundError(f"The spans of this process can't be written to {path}.")
 
 
+def _check_owner(folder: str) -> None:
+    """Refuse what another user has put where a folder of this user's should be."""
+    found = os.lstat(folder)
+    if not hasattr(os, "geteuid"):
+        return  # Windows: a temporary folder is the user's own there
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(
+            f"{folder} is no folder of this user's, so it is not used for the spans of child "
+            "processes. Set TMPDIR to a folder that only you can write to."
+        )
+
+
+def _packed(texts: object) -> bytes:
+    # A file's name may hold bytes that are no UTF-8, which Python keeps as lone surrogates.
+    return _AS_JSON(texts).encode("utf-8", "surrogatepass")
+
+
 def _cut(text: str) -> str:
-    kept = text.encode("utf-8", "replace")[:LONGEST].decode("utf-8", "ignore")
+    kept = text[:LONGEST]
+    while len(_packed(kept)) > LONGEST + len('""'):
+        kept = kept[:-1]
     return text if kept == text else kept + "…"
 
 

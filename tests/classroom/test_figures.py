@@ -97,6 +97,16 @@ def test_every_reference_has_its_id():
     assert not re.search(r"[#\"][a-zA-Z][0-9a-f]{10}[\")]", svg)
 
 
+def test_figures_on_one_page_refer_to_their_own_ids():
+    def referred(labels: str) -> set[str]:
+        svg = as_svg(bars(labels), ALT).svg
+        return set(re.findall(r'(?:url\(|href=")#([\w-]+)', svg))
+
+    assert referred("three")
+    assert referred("three") == referred("three")
+    assert not referred("three") & referred("four")
+
+
 IN_A_PROCESS = """
 import sys
 sys.path.insert(0, {folder!r})

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from course_utils.classroom import figures
 from course_utils.measuring import timeline_figure
+from course_utils.measuring import timeline_processes as processes
 from course_utils.measuring.timeline import Span, Timeline, tf_data_spans
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +116,26 @@ def test_a_thread_that_python_did_not_start_has_a_lane_and_leaves_nothing_behind
     # The second thread may have the number of the first, which has ended.
     assert set(timeline.lanes) <= {"foreign thread 1", "foreign thread 2"}
     assert threading.enumerate() == before
+
+
+def test_a_foreign_thread_has_one_lane_also_once_python_knows_it():
+    timeline = Timeline()
+    done = threading.Semaphore(0)
+    objects = []
+
+    def work():
+        with timeline.span("before"):
+            pass
+        objects.append(threading.current_thread())
+        with timeline.span("after"):
+            pass
+        done.release()
+
+    _thread.start_new_thread(work, ())
+    assert done.acquire(timeout=10)
+    assert objects[0].name.startswith("Dummy-")
+    assert timeline.names == ("before", "after")
+    assert timeline.lanes == ("foreign thread 1",)
 
 
 def test_an_item_of_another_kind_is_kept_as_its_text():
@@ -611,6 +632,91 @@ def test_a_child_that_outlives_its_parent_leaves_no_file(tmp_path):
     lane, process = done.stdout.rsplit(maxsplit=1)
     assert lane == f"('process {process}',)"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_put_among_the_children_s_runs_no_code(monkeypatch, tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "it ran"),)
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for texts in (pickle.dumps(Trap()), b'["name","lane"]', b'["name",3,null]', b"3"):
+        timeline = Timeline()
+        (_, _, folder) = timeline.address.split(maxsplit=2)
+        Path(folder).mkdir(mode=0o700)
+        head = processes.HEAD.pack(len(texts), 2, 1)
+        put = Path(folder, f"{os.getpid()}_put")
+        put.write_bytes((head + texts).ljust(processes.SLOT, b"\0"))
+        with pytest.raises(ValueError, match="_put holds no spans of a child process"):
+            _ = timeline.spans
+    assert not (tmp_path / "it ran").exists()
+
+
+@POSIX
+def test_a_folder_of_another_user_s_is_neither_read_nor_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    timeline = Timeline()
+    with Timeline.at(timeline.address).span("work"):
+        pass
+    (folder,) = tmp_path.iterdir()
+    assert folder.stat().st_mode & 0o777 == 0o700
+    user = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: user + 1)
+    with pytest.raises(PermissionError, match=r"no folder of this user's.* Set TMPDIR"):
+        _ = timeline.spans
+    # A writer of its own, which has no file yet: the first one has room for more spans.
+    with pytest.raises(PermissionError, match="no folder of this user's"):
+        processes.Writer(str(folder), os.getpid()).prepare("work", "lane", None)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert timeline.count("work") == 1
+
+    timeline = Timeline()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    Path(timeline.address.split(maxsplit=2)[2]).symlink_to(elsewhere)
+    with pytest.raises(PermissionError, match="no folder of this user's"):
+        _ = timeline.spans
+
+
+@pytest.mark.parametrize(
+    ("item", "kept"),
+    [
+        ("photo \udcff 7", "photo \udcff 7"),  # a file's name that is no UTF-8
+        ('"\\\n', '"\\\n'),
+        ("\0" * 300, "\0" * 10 + "…"),  # six bytes each, as JSON
+        (True, True),
+        (-7, -7),
+        (None, None),
+    ],
+)
+def test_items_come_from_a_child_as_they_are(monkeypatch, tmp_path, item, kept):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    timeline = Timeline()
+    with Timeline.at(timeline.address).span("work", lane="x", item=item):
+        pass
+    (found,) = timeline.spans
+    assert (found.name, found.lane, found.item) == ("work", "x", kept)
+
+
+def test_only_where_another_process_may_write_is_anything_left_to_do_at_exit(python):
+    shown = python(
+        "import atexit, os, pickle\n"
+        "from course_utils.measuring.timeline import Timeline\n"
+        "def fork(_):\n"
+        "    child = os.fork()\n"
+        "    os.waitpid(child, 0) if child else os._exit(0)\n"
+        "def record(timeline):\n"
+        "    with timeline.span('a'): pass\n"
+        "    return timeline.spans\n"
+        "Timeline()\n"
+        "left = []\n"
+        "atexit.register = lambda *given: left.append(given)\n"
+        "uses = [record, pickle.dumps, lambda timeline: timeline.address]\n"
+        "for use in uses + [fork] * hasattr(os, 'fork') + [record]:\n"
+        "    use(Timeline())\n"
+        "    print(len(left), end=' ')\n"
+    )
+    assert shown.split() == (["0", "1", "2", "3", "3"] if hasattr(os, "fork") else [*"0122"])
 
 
 def test_copies_in_the_same_process_are_the_timeline_itself():
