@@ -1,4 +1,4 @@
-"""The command: run the race, write the record and its tables.
+"""The command: run the race, show its tables, keep the record of the full one.
 
 python -m benchmarks                                  the whole race
 python -m benchmarks --rounds 2 --pictures 512 --only "floor, threads" "thread loader"
@@ -17,20 +17,20 @@ from typing import Any
 from benchmarks.contestant import Contestant
 from benchmarks.contestants import CONTESTANTS, find
 from benchmarks.provenance import provenance
-from benchmarks.race import Runs, rows, run_apart, run_round
+from benchmarks.race import Runs, last_line, rows, run_apart, run_round
 from benchmarks.tables import markdown
+from benchmarks.targets import targets
 from benchmarks.work import DTYPES
 
 RESULTS = Path(__file__).parent / "results"
 LEAST_ROUNDS = 3
+FULL_PICTURES = 2048
 
 
 def main(arguments: list[str]) -> None:
-    """Run what was asked for; write ``race.json`` and ``race.md``."""
+    """Run what was asked for; show its tables, and keep the record of the full race."""
     options = parser().parse_args(arguments)
     chosen = [find(name) for name in options.only] if options.only else usual(options.all)
-    if not any(contestant.kind == "floor" for contestant in chosen):
-        chosen.insert(0, CONTESTANTS[0])
     obstacles = {contestant.name: contestant.obstacle() for contestant in chosen}
     running = [contestant for contestant in chosen if not obstacles[contestant.name]]
     record: dict[str, Any] = {
@@ -39,35 +39,95 @@ def main(arguments: list[str]) -> None:
         "left_out": {name: reason for name, reason in obstacles.items() if reason},
         "small_records": [],
     }
+    done: dict[str, list[Runs]] = {dtype: [] for dtype in options.tables}
     began = time.monotonic()
-    if not options.only:
-        record["small_records"] = run_apart("benchmarks.small_records", options.rounds)
+    try:
+        if not options.only:
+            race_small_records(record, options.rounds)
+        race(running, options, began, done, record["left_out"])
+    finally:  # a race that is interrupted keeps its whole rounds
+        record["minutes"] = round((time.monotonic() - began) / 60, 1)
+        finish(record, running, done)
+        keep(record, options)
+        print(markdown(record))
+
+
+def race_small_records(record: dict[str, Any], rounds: int) -> None:
+    """Put the third table's rows into the record, or why there are none."""
+    try:
+        record["small_records"] = run_apart("benchmarks.small_records", rounds)
         say("small records: done")
-    rounds = race(running, options, began)
-    record["tables"] = {
-        dtype: [asdict(row) for row in rows(running, done)] for dtype, done in rounds.items()
-    }
-    record["minutes"] = round((time.monotonic() - began) / 60, 1)
-    record["rounds"] = rounds
-    options.to.mkdir(parents=True, exist_ok=True)
-    (options.to / "race.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (options.to / "race.md").write_text(markdown(record), encoding="utf-8")
-    print(markdown(record))
+    except RuntimeError as reason:
+        record["left_out"]["small records"] = f"failed: {last_line(reason)}"
+        say(f"small records: {reason}")
 
 
 def race(
-    contestants: list[Contestant], options: argparse.Namespace, began: float
-) -> dict[str, list[Runs]]:
-    """Run round after round, each through all tables, as many as were asked for and time allows."""
-    done: dict[str, list[Runs]] = {dtype: [] for dtype in options.tables}
-    for number in range(options.rounds):
-        so_far = time.monotonic() - began
-        if number >= LEAST_ROUNDS and so_far * (number + 1) / number > options.minutes * 60:
-            say(f"{number} rounds in {so_far / 60:.1f} minutes; there is no time for another")
-            break
-        for dtype, rounds in done.items():
-            rounds.append(run_round(contestants, dtype, number, options.pictures, say))
-    return done
+    contestants: list[Contestant],
+    options: argparse.Namespace,
+    began: float,
+    done: dict[str, list[Runs]],
+    left_out: dict[str, str],
+) -> None:
+    """Add round after round to ``done``, each through all tables, as time allows.
+
+    Time that is left after the whole rounds goes to short ones, of the rows that run often.
+    """
+    often = [] if options.only else [contestant for contestant in contestants if contestant.often]
+    number, longest = 0, 0.0
+    for racing, most in ((contestants, options.rounds), (often, 2 * options.rounds)):
+        longest *= len(racing) / len(contestants)
+        while racing and number < most:
+            start = time.monotonic()
+            if number >= LEAST_ROUNDS and start - began + longest > options.minutes * 60:
+                say(f"{number} rounds, and no time for another of {len(racing)} rows")
+                break
+            found = {
+                dtype: run_round(racing, dtype, number, options.pictures, left_out, say)
+                for dtype in done
+            }
+            for dtype, runs in found.items():
+                done[dtype].append(runs)
+            number += 1
+            longest = max(longest, time.monotonic() - start)
+
+
+def finish(
+    record: dict[str, Any], contestants: list[Contestant], done: dict[str, list[Runs]]
+) -> None:
+    """Put what was run into the record: tables without the rows that failed, and targets."""
+    kept = [contestant for contestant in contestants if contestant.name not in record["left_out"]]
+    record["tables"] = {
+        dtype: [asdict(row) for row in rows(kept, runs)] for dtype, runs in done.items() if runs
+    }
+    record["rounds"] = done
+    record["targets"] = [asdict(target) for target in targets(record)]
+
+
+def keep(record: dict[str, Any], options: argparse.Namespace) -> None:
+    """Write the record where it was asked for; without that, the full race's in ``results``."""
+    folder = options.to or (RESULTS if full(record, options) else None)
+    if folder is None:
+        say("not the full race: its record isn't kept; --to FOLDER keeps it")
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "race.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (folder / "race.md").write_text(markdown(record), encoding="utf-8")
+
+
+def full(record: dict[str, Any], options: argparse.Namespace) -> bool:
+    """Whether it is the full race: all usual rows, both tables, pictures and rounds enough.
+
+    A row that fails on the way leaves it full, for the record tells why; a package that is missing
+    doesn't.
+    """
+    return (
+        not options.only
+        and record["pictures"] >= FULL_PICTURES
+        and all(record["tables"].get(dtype) for dtype in DTYPES)
+        and all(row["runs"] >= LEAST_ROUNDS for rows in record["tables"].values() for row in rows)
+        and not any(contestant.obstacle() for contestant in usual(False))
+    )
 
 
 def usual(every: bool) -> list[Contestant]:
@@ -85,11 +145,13 @@ def parser() -> argparse.ArgumentParser:
         default=9.5,
         help=f"begin no round beyond {LEAST_ROUNDS} that would end later (default: 9.5)",
     )
-    top.add_argument("--pictures", type=int, default=2048, help="of a run (default: 2048)")
+    top.add_argument("--pictures", type=int, default=FULL_PICTURES, help="of a run (default: 2048)")
     top.add_argument("--tables", nargs="+", choices=DTYPES, default=DTYPES)
-    top.add_argument("--only", nargs="+", metavar="ROW", help="these rows, and the floor")
+    top.add_argument("--only", nargs="+", metavar="ROW", help="these rows")
     top.add_argument("--all", action="store_true", help="also the variants that are not the best")
-    top.add_argument("--to", type=Path, default=RESULTS, help="folder for the record")
+    top.add_argument(
+        "--to", type=Path, help="folder for the record; without it, the full race alone keeps one"
+    )
     return top
 
 

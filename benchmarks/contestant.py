@@ -40,6 +40,8 @@ class Contestant:
     """Makes RGB, 0 to 255, of a batch that comes otherwise."""
     best: bool = True
     """Whether it is in the usual race; a variant that was slower here runs with --all."""
+    often: bool = False
+    """Whether it also runs in the short rounds, for which time is left after the whole ones."""
     why_not: Callable[[], str | None] = lambda: None
     """A sentence when it can't run here for another reason than a missing module."""
 

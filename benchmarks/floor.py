@@ -10,15 +10,14 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from benchmarks.contestant import Epoch
 from benchmarks.work import BATCH, SHAPE, batches_of, read_into
 from course_utils.feeding.cores import usable_cores
-
-Epoch = Callable[[], Iterator[np.ndarray]]
 
 
 def threads(paths: list[str], dtype: str, keep: bool = False) -> Epoch:

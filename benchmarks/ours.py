@@ -87,13 +87,14 @@ FLOORS = (
     Contestant("floor, processes", "floor", floor.processes, "one tight loop a core"),
 )
 OURS = (
-    Contestant("thread loader", "ours", loader, "plain loop"),
+    Contestant("thread loader", "ours", loader, "plain loop", often=True),
     Contestant(
         "thread loader through from_generator",
         "ours",
         through_from_generator,
         "uint8 crosses; float32 is made in the graph",
         TENSORFLOW,
+        often=True,
     ),
 )
 ASIDE = (

@@ -290,8 +290,10 @@ PEERS = (
     Contestant(
         "map(numpy_function)", "peer", numpy_function, "one photo a call, AUTOTUNE", TENSORFLOW
     ),
-    Contestant("Grain, threads", "peer", grain, "a thread a core", GRAIN),
-    Contestant("Grain, threads that batch", "peer", grain_batches, "a thread a core", GRAIN),
+    Contestant("Grain, threads", "peer", grain, "a thread a core", GRAIN, often=True),
+    Contestant(
+        "Grain, threads that batch", "peer", grain_batches, "a thread a core", GRAIN, often=True
+    ),
     Contestant("Grain, 16 threads", "peer", grain_default, "its default", GRAIN, best=False),
     Contestant("Grain, processes", "peer", grain_processes, "mp_prefetch", GRAIN, best=False),
     Contestant("Grain, DataLoader", "peer", grain_data_loader, "worker_count=0", GRAIN, best=False),

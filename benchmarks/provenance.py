@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import shlex
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ import psutil
 from course_utils.feeding.cores import usable_cores
 from course_utils.measuring.memory import freed_memory_environment
 
+ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = (
     "tensorflow",
     "keras",
@@ -28,10 +30,11 @@ PACKAGES = (
 
 
 def provenance(arguments: list[str]) -> dict[str, Any]:
-    """Device, versions, date, command; and how busy the machine was before the first run."""
+    """Device, versions, date, commit, command; how busy the machine was before the first run."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="minutes"),
         "command": shlex.join(["python", "-m", "benchmarks", *arguments]),
+        "commit": commit(ROOT),
         "device": {
             "processor": _processor(),
             "cores": usable_cores(),
@@ -53,9 +56,28 @@ def in_words(record: dict[str, Any]) -> str:
         f"{device['processor']}, {device['cores']} cores, {device['memory_gib']} GiB, "
         f"{device['system']}, {device['c_library']}; load before the first run "
         f"{device['load_before']}. {record['date']}. {versions}. Freed memory is kept "
-        "in every run. "
-        f"Made by `{record['command']}`."
+        f"in every run. Commit {record['commit'] or 'unknown'}. Made by `{record['command']}`."
     )
+
+
+def commit(folder: Path) -> str | None:
+    """The commit of a checkout, with "dirty" where files differ from it; None without git.
+
+    A race's own record doesn't count: it is written after the race.
+    """
+    try:
+        name = _git(folder, "rev-parse", "HEAD")
+        changed = _git(folder, "status", "--porcelain", "--", ".", ":!benchmarks/results")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return f"{name} dirty" if changed else name
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
 
 
 def _versions() -> dict[str, str]:

@@ -42,7 +42,7 @@ class Run:
     seconds: float
     """Until the iterator said that there is no more."""
     end_seconds: float
-    """What the iterator then took to be gone: threads to join, or tf.data's autotuner to wake up."""
+    """What the iterator then took to be gone: threads to join, tf.data's autotuner to wake up."""
     cpu_ms_per_picture: float
     faults_per_picture: float
     peak_mib: float
@@ -65,7 +65,7 @@ def measure(name: str, dtype: str, pictures: int, compare: int = 0) -> Run:
     del _batch
     gc.collect()
     faults = _all_faults()
-    beginning = _Beginning(begin)
+    beginning = Beginning(begin)
     timed = epoch(beginning, batch_length)
     faults = _all_faults() - faults
     leaving = time.perf_counter()
@@ -85,7 +85,7 @@ def measure(name: str, dtype: str, pictures: int, compare: int = 0) -> Run:
     )
 
 
-class _Beginning:
+class Beginning:
     """Begins an epoch when it is iterated, so that the beginning is timed as well, and holds it."""
 
     def __init__(self, begin: Epoch) -> None:

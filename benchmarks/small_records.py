@@ -69,11 +69,17 @@ def record(kind: str, contested: Race) -> list[dict[str, Any]]:
             "records_per_second": contested.median(name, lambda run: run.per_second_overall),
             "cpu_us_per_record": contested.median(name, lambda run: run.cpu_ms_per_item) * 1000,
             "times_faster": contested.ratio(SINGLE, name).median,
+            "times_faster_range": _range(contested, name),
             "times_less_cpu": contested.ratio(SINGLE, name, of="cpu").median,
         }
         for name in contested.names
         if name != contested.again
     ]
+
+
+def _range(contested: Race, name: str) -> tuple[float, float]:
+    values = contested.ratio(SINGLE, name).values
+    return min(values), max(values)
 
 
 def _name(size: int | str) -> str:

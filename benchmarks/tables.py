@@ -11,6 +11,7 @@ from course_utils.measuring.display import three_digits
 
 HEADERS = (
     "row",
+    "runs",
     "pictures/s",
     "of the floor's",
     "CPU ms a picture",
@@ -29,19 +30,20 @@ SECTIONS = {
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """The whole record: a table a dtype, small records, what was left out, where it was run."""
+    """The whole record: a table a dtype, what was left out, small records, targets."""
     parts = [f"# The race\n\n{in_words(record)}"]
     for dtype, rows in record["tables"].items():
-        rounds = len(record["rounds"][dtype])
         parts.append(
-            f"## {dtype} batches\n\n{record['pictures']:,} pictures a run; medians of "
-            f"{rounds} round{'s' * (rounds > 1)}.\n\n{photos(rows)}"
+            f"## {dtype} batches\n\n{record['pictures']:,} pictures a run; medians "
+            f"of all runs.\n\n{photos(rows)}"
         )
     if record["left_out"]:
         lines = [f"- {name}: {reason}." for name, reason in record["left_out"].items()]
         parts.append("## Left out\n\n" + "\n".join(lines))
     if record["small_records"]:
         parts.append("## Small records\n\n" + small(record["small_records"]))
+    if record["targets"]:
+        parts.append("## Targets\n\n" + against(record["targets"]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -53,7 +55,7 @@ def photos(rows: list[dict[str, Any]]) -> str:
         if kind == "peer":
             chosen.sort(key=lambda row: row["cpu_of_floor"])
         cells += [_cells(row, title) for row in chosen]
-    align = ("left", *["right"] * 7, "left")
+    align = ("left", *["right"] * 8, "left")
     return tabulate(cells, HEADERS, "pipe", colalign=align, disable_numparse=True)
 
 
@@ -75,11 +77,32 @@ def small(rows: list[dict[str, Any]]) -> str:
     return tabulate(cells, headers, "pipe", colalign=align, disable_numparse=True)
 
 
+def against(targets: list[dict[str, Any]]) -> str:
+    """The table of targets: each met, not met or not measured."""
+    verdicts = {True: "met", False: "not met", None: "not measured"}
+    cells = [
+        (target["name"], target["required"], _measured(target), verdicts[target["met"]])
+        for target in targets
+    ]
+    headers = ("target", "required", "measured (lowest to highest)", "")
+    align = ("left", "right", "right", "left")
+    return tabulate(cells, headers, "pipe", colalign=align, disable_numparse=True)
+
+
+def _measured(target: dict[str, Any]) -> str:
+    if target["measured"] is None:
+        return "-"
+    if target["low"] is None:
+        return f"{target['measured']:.2f}"
+    return f"{target['measured']:.2f} ({target['low']:.2f} to {target['high']:.2f})"
+
+
 def _cells(row: dict[str, Any], title: str) -> tuple[str, ...]:
     low, high = row["cpu_of_floor_range"]
     how = f" ({row['how']})" if row["how"] else ""
     return (
         f"{title}: {row['name']}{how}",
+        f"{row['runs']}",
         f"{row['pictures_per_second']:,.0f}",
         f"{row['throughput_of_floor']:.2f}",
         f"{row['cpu_ms_per_picture']:.3f}",

@@ -5,6 +5,8 @@ On a few pictures, with the rows that the course's own environment can run.
 
 import json
 import re
+import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,11 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from benchmarks import __main__ as command
-from benchmarks import race, run_one, small_records, tables
+from benchmarks import provenance, race, run_one, small_records, tables, targets
+from benchmarks.beside import Beside
 from benchmarks.contestant import Contestant
 from benchmarks.contestants import CONTESTANTS, find
-from benchmarks.work import BATCH, SHAPE, batches_of, crops, read, read_into
+from benchmarks.work import BATCH, DTYPES, SHAPE, batches_of, crops, read, read_into
 from course_utils.project import environment
 
 ROOT = Path(__file__).parents[1]
@@ -98,38 +101,53 @@ def test_the_order_of_rounds_turns_and_goes_back():
     ]
 
 
-def run(cpu, seconds, differ=None):
+def run(cpu, seconds, differ=None, floors=((0.5, 0.001), (0.5, 0.001)), faults=1.0):
     return {
         "pictures": 100,
         "seconds": seconds,
         "end_seconds": 0.25,
         "cpu_ms_per_picture": cpu,
-        "faults_per_picture": 1.0,
+        "faults_per_picture": faults,
         "peak_mib": 10.0,
         "pixels_differ": differ,
+        "floors": [
+            {"cpu_ms_per_picture": floor_cpu, "seconds_per_picture": floor_seconds}
+            for floor_cpu, floor_seconds in floors
+        ],
     }
 
 
-def test_ratios_are_of_one_round_and_the_floor_is_the_better_of_two():
-    chosen = [find(name) for name in ("floor, threads", "floor, processes", "thread loader")]
+def test_ratios_are_to_the_mean_of_the_floors_before_and_after():
+    chosen = [find(name) for name in ("floor, threads", "thread loader")]
     rounds = [
         {
             "floor, threads": run(0.5, 0.1, 0.0),
-            "floor, processes": run(0.6, 0.1, 0.0),
-            "thread loader": run(0.55, 0.2, 0.0),
+            "thread loader": run(0.55, 0.2, 0.0, floors=((0.4, 0.001), (0.6, 0.003))),
         },
         {
-            "floor, threads": run(1.0, 0.2),
-            "floor, processes": run(1.2, 0.2),
-            "thread loader": run(1.2, 0.2),
+            "floor, threads": run(0.5, 0.1),
+            "thread loader": run(1.2, 0.2, floors=((1.0, 0.002), (1.0, 0.002))),
         },
+        {"thread loader": run(1.3, 0.4, floors=((1.0, 0.002), (1.0, 0.002)))},  # a short round
     ]
     found = {row.name: row for row in race.rows(chosen, rounds)}
     assert found["floor, threads"].cpu_of_floor == 1
-    assert found["thread loader"].cpu_of_floor == pytest.approx((1.1 + 1.2) / 2)
-    assert found["thread loader"].cpu_of_floor_range == pytest.approx((1.1, 1.2))
-    assert found["thread loader"].throughput_of_floor == pytest.approx((0.5 + 1.0) / 2)
-    assert found["thread loader"].pictures_per_second == pytest.approx(100 / 0.2)
+    assert found["floor, threads"].runs == 2
+    loader = found["thread loader"]
+    assert loader.runs == 3
+    assert loader.cpu_of_floor == pytest.approx(1.2)
+    assert loader.cpu_of_floor_range == pytest.approx((1.1, 1.3))
+    assert loader.throughput_of_floor == pytest.approx(1.0)
+    assert loader.throughput_of_floor_range == pytest.approx((0.5, 1.0))
+    assert loader.pictures_per_second == pytest.approx(100 / 0.2)
+
+
+def test_the_floor_beside_is_measured_again_and_again():
+    with Beside("uint8", PICTURES) as floor:
+        measured = [floor.measure() for _ in range(3)]
+    assert all(run["cpu_ms_per_picture"] > 0 and run["seconds_per_picture"] > 0 for run in measured)
+    with Beside("uint8", 0) as floor, pytest.raises(RuntimeError, match="has ended"):
+        floor.measure()  # no pictures, no epoch
 
 
 def test_the_command_races_in_processes_and_writes_its_record(tmp_path, capfd):
@@ -147,24 +165,228 @@ def test_the_command_races_in_processes_and_writes_its_record(tmp_path, capfd):
     assert rows["floor, processes"]["cpu_ms_per_picture"] > 0  # its workers are counted
     assert record["versions"]["numpy"] == np.__version__
     assert record["device"]["cores"] >= 1
-    assert "thread loader" in (tmp_path / "race.md").read_text(encoding="utf-8")
+    assert tables.markdown(record) == (tmp_path / "race.md").read_text(encoding="utf-8")
     assert "| Ours: thread loader" in capfd.readouterr().out
+
+
+def quick(monkeypatch, tmp_path, fails=None):
+    """Replaces the runs by ready ones, and the folder of results by an empty one."""
+
+    def run_apart(module, *arguments):
+        if fails in (module, arguments[0]):
+            raise RuntimeError("it failed:\nno memory.")
+        if module == "benchmarks.small_records":
+            return []
+        return {**run(0.5, 0.1, 0.0), "floors": None}
+
+    class Floor:
+        def __init__(self, *_):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def measure(self):
+            return {"cpu_ms_per_picture": 0.5, "seconds_per_picture": 0.001}
+
+    monkeypatch.setattr(race, "run_apart", run_apart)
+    monkeypatch.setattr(command, "run_apart", run_apart)
+    monkeypatch.setattr(race, "Beside", Floor)
+    monkeypatch.setattr(command, "RESULTS", tmp_path)
+    monkeypatch.setattr(Contestant, "obstacle", lambda self: None)
+
+
+def test_a_row_that_fails_is_left_out_and_the_others_race_on(monkeypatch, tmp_path):
+    quick(monkeypatch, tmp_path, fails="Grain, threads")
+    command.main(["--rounds", "3"])
+    record = json.loads((tmp_path / "race.json").read_text(encoding="utf-8"))
+    assert record["left_out"] == {"Grain, threads": "failed with uint8: no memory"}
+    for dtype in DTYPES:
+        names = {row["name"] for row in record["tables"][dtype]}
+        assert "Grain, threads" not in names
+        assert {"thread loader", "Keras PyDataset, threads"} <= names
+        assert len(record["rounds"][dtype]) == 6  # three whole, three short
+    assert "- Grain, threads: failed with uint8: no memory." in (tmp_path / "race.md").read_text(
+        encoding="utf-8"
+    )
+
+
+def test_small_records_that_fail_are_left_out_and_the_photos_race(monkeypatch, tmp_path):
+    quick(monkeypatch, tmp_path, fails="benchmarks.small_records")
+    command.main([])
+    record = json.loads((tmp_path / "race.json").read_text(encoding="utf-8"))
+    assert record["left_out"] == {"small records": "failed: no memory"}
+    assert record["small_records"] == []
+    assert record["tables"]["uint8"]
+
+
+def test_an_interrupted_race_keeps_its_whole_rounds(monkeypatch, tmp_path):
+    quick(monkeypatch, tmp_path / "results")
+    whole = command.run_round
+
+    def interrupted(contestants, dtype, number, *rest):
+        if (dtype, number) == ("float32", 1):
+            raise KeyboardInterrupt
+        return whole(contestants, dtype, number, *rest)
+
+    monkeypatch.setattr(command, "run_round", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        command.main(["--to", str(tmp_path)])
+    record = json.loads((tmp_path / "race.json").read_text(encoding="utf-8"))
+    assert {dtype: len(rounds) for dtype, rounds in record["rounds"].items()} == {
+        "uint8": 1,
+        "float32": 1,
+    }
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--only", "thread loader"],
+        ["--pictures", "512"],
+        ["--rounds", "2"],
+        ["--tables", "uint8"],
+    ],
+)
+def test_only_the_full_race_takes_the_place_of_the_stored_record(
+    monkeypatch, tmp_path, capsys, arguments
+):
+    quick(monkeypatch, tmp_path)
+    command.main(arguments)
+    assert list(tmp_path.iterdir()) == []
+    assert "| Ours: thread loader" in capsys.readouterr().out
+    command.main([*arguments, "--to", str(tmp_path / "elsewhere")])
+    assert (tmp_path / "elsewhere" / "race.json").exists()
+
+
+def test_the_full_race_is_stored_unless_a_package_is_missing(monkeypatch, tmp_path):
+    quick(monkeypatch, tmp_path)
+    monkeypatch.setattr(Contestant, "obstacle", lambda self: "not installed: x" * self.often)
+    command.main([])
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(Contestant, "obstacle", lambda self: None)
+    command.main([])
+    assert {path.name for path in tmp_path.iterdir()} == {"race.json", "race.md"}
 
 
 def test_no_round_begins_that_would_end_too_late(monkeypatch):
     minutes = iter(range(100))  # each look at the clock is a minute later
     monkeypatch.setattr(command.time, "monotonic", lambda: 60 * next(minutes))
     monkeypatch.setattr(command, "run_round", lambda *arguments: {})
-    options = command.parser().parse_args(["--rounds", "9", "--minutes", "5.5"])
-    done = command.race([], options, began=-60)
-    # After three rounds four minutes have passed, after four five: a fifth would end at 6.25.
-    assert {dtype: len(rounds) for dtype, rounds in done.items()} == {"uint8": 4, "float32": 4}
+    options = command.parser().parse_args(["--rounds", "9", "--minutes", "9.5"])
+    done = {dtype: [] for dtype in DTYPES}
+    rare = find("PyTorch DataLoader")
+    command.race([rare], options, 0, done, {})
+    # A round takes a minute and begins two after the last: the fifth at 8, a sixth would at 10.
+    assert {dtype: len(rounds) for dtype, rounds in done.items()} == {"uint8": 5, "float32": 5}
+
+
+def test_time_that_is_left_goes_to_the_rows_that_run_often(monkeypatch):
+    raced = []
+    monkeypatch.setattr(command, "run_round", lambda racing, *rest: raced.append(len(racing)) or {})
+    options = command.parser().parse_args(["--rounds", "2", "--tables", "uint8"])
+    command.race([find("thread loader"), find("SPDL")], options, 0, {"uint8": []}, {})
+    assert raced[:2] == [2, 2]
+    options = command.parser().parse_args(["--rounds", "2", "--tables", "uint8", "--only", "SPDL"])
+    raced.clear()
+    command.race([find("thread loader")], options, command.time.monotonic(), {"uint8": []}, {})
+    assert raced == [1, 1]
+
+
+def measured_record():
+    """A record of two whole rounds: ours, and two peers."""
+    cpu = {"thread loader": 0.5, "thread loader through from_generator": 0.6, "SPDL": 0.9}
+    cpu["Grain, threads"] = 0.55
+    chosen = [find(name) for name in cpu]
+    rounds = [{name: run(ms * by, 0.1 * by) for name, ms in cpu.items()} for by in (1, 1.1)]
+    small = {"records": "numbers", "times_faster_range": [14.0, 17.0]}
+    return {
+        "rounds": dict.fromkeys(DTYPES, rounds),
+        "tables": {dtype: [asdict(row) for row in race.rows(chosen, rounds)] for dtype in DTYPES},
+        "small_records": [
+            {**small, "way": "1024 an element, unbatch", "times_faster": 15.5},
+            {**small, "way": small_records.SINGLE, "times_faster": 1.0},
+        ],
+    }
+
+
+def test_targets_say_met_not_met_or_not_measured():
+    found = {target.name: target for target in targets.targets(measured_record())}
+    assert len(found) == 12
+    own = found["thread loader, uint8: cpu of floor"]
+    assert (own.met, own.required) == (True, "at most 1.10")
+    assert (own.measured, own.low, own.high) == pytest.approx((1.05, 1.0, 1.1))
+    through = found["thread loader through from_generator, uint8: cpu of floor"]
+    assert through.met is False
+    assert found["thread loader through from_generator, uint8: faults per picture"].met
+    next_peer = found["thread loader, float32: CPU of the best peer over ours"]
+    assert next_peer.measured == pytest.approx(1.1)
+    assert next_peer.required == "at least 1.10"
+    beaten = found["thread loader through from_generator, float32: CPU of the best peer over ours"]
+    assert beaten.met is False
+    speed = found["thread loader, uint8: throughput over the best peer's"]
+    assert (speed.met, speed.measured) == (False, 1.0)
+    over = "throughput over one an element"
+    numbers = found[f"small records, numbers, 1024 an element, unbatch: {over}"]
+    assert (numbers.met, numbers.low, numbers.high) == (True, 14, 17)
+    assert found[f"small records, rows of 20, in chunks: {over}"].met is None
+
+
+def test_the_table_of_targets_has_the_verdicts():
+    written = tables.against([asdict(target) for target in targets.targets(measured_record())])
+    assert "1.05 (1.00 to 1.10) | met" in written
+    assert "| not met" in written
+    assert "- | not measured" in written
+
+
+def test_the_stored_tables_are_those_of_the_stored_record():
+    stored = FOLDER / "results"
+    if not (stored / "race.json").exists():
+        assert not (stored / "race.md").exists()
+        return
+    record = json.loads((stored / "race.json").read_text(encoding="utf-8"))
+    assert tables.markdown(record) == (stored / "race.md").read_text(encoding="utf-8")
+    assert record["targets"] == json.loads(
+        json.dumps([asdict(target) for target in targets.targets(record)])
+    )
+    assert all(record[value] for value in ("device", "versions", "date", "commit"))
+    ours = {contestant.name for contestant in CONTESTANTS if contestant.kind == "ours"}
+    for dtype in DTYPES:
+        assert ours <= {row["name"] for row in record["tables"][dtype]}
+        for row in record["tables"][dtype]:
+            again = race.rows([find(row["name"])], record["rounds"][dtype])
+            assert [json.loads(json.dumps(asdict(one))) for one in again] == [row]
+
+
+def test_the_commit_is_named_dirty_or_unknown(tmp_path):
+    def git(*arguments):
+        who = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        subprocess.run(["git", "-C", str(tmp_path), *who, *arguments], check=True)
+
+    assert provenance.commit(tmp_path / "nowhere") is None
+    git("init", "-q")
+    (tmp_path / "file").write_text("one", encoding="utf-8")
+    git("add", "file")
+    git("commit", "-q", "-m", "one")
+    clean = provenance.commit(tmp_path)
+    assert re.fullmatch("[0-9a-f]{40,64}", clean)
+    record = tmp_path / "benchmarks" / "results" / "race.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}", encoding="utf-8")
+    assert provenance.commit(tmp_path) == clean
+    (tmp_path / "file").write_text("two", encoding="utf-8")
+    assert provenance.commit(tmp_path) == f"{clean} dirty"
 
 
 def test_what_cannot_run_is_left_out_with_its_reason():
     record = {
         "date": "2026-11-21",
         "command": "python -m benchmarks",
+        "commit": None,
         "device": {
             **{"processor": "P", "cores": 2, "memory_gib": 4, "system": "Linux"},
             **{"c_library": "glibc 2.36", "load_before": 0.1},
@@ -175,6 +397,7 @@ def test_what_cannot_run_is_left_out_with_its_reason():
         "rounds": {},
         "left_out": {"Grain, threads": "not installed: grain"},
         "small_records": [],
+        "targets": [],
     }
     assert "- Grain, threads: not installed: grain." in tables.markdown(record)
 

@@ -30,7 +30,8 @@ class Buffers:
 
     An array that was not taken during the last ``recent`` takes is given up: if nobody holds it,
     so many aren't needed; if somebody does, as under ``list(dataset)``, it is freed with its last
-    user. So memory that is kept for nothing is bounded: by 128 MiB, or by ``least`` arrays.
+    user. So memory that is kept for nothing is bounded: by 128 MiB, or by ``least`` arrays. That
+    holds for each ``Buffers``, and a loader has one for each tensor of its signature.
 
     Args:
         shape: of each array.

@@ -121,7 +121,10 @@ def in_words(item: Any) -> str:
 
 def reason_of(error: BaseException) -> str:
     """The class and the text of an error, as a traceback's last line has them."""
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:  # the learner's own class may do anything
+        text = ""
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

@@ -62,7 +62,9 @@ class Layout:
             dicts of it.
 
     Raises:
-        TypeError: what is no such signature. ``leaves`` are the tensors of an element, in order.
+        TypeError: what is no such signature.
+
+    ``leaves`` are the tensors of an element, in order.
     """
 
     def __init__(self, signature: Any) -> None:
@@ -93,18 +95,38 @@ class Layout:
 
 
 def check_written(returned: Any, out: Any) -> None:
-    """Raise WrongElement where a function returned an array other than the one it was to fill.
+    """Raise WrongElement where a function returned an element other than the one it was to fill.
 
     ``cv2.resize(photo, size, dst=out)`` makes an array of its own, without a word, where ``out``
-    hasn't the size and the dtype of the result.
+    hasn't the size and the dtype of the result. A number is an element only where ``out`` is one:
+    elsewhere it may be a count, as ``readinto`` returns it.
     """
-    if returned is None or returned is out or not isinstance(returned, np.ndarray):
+    if returned is None or returned is out:
         return
-    if isinstance(out, np.ndarray) and not np.may_share_memory(returned, out):
+    if isinstance(returned, (tuple, list, Mapping)):
+        given = [part for part in _flat(returned) if isinstance(part, np.ndarray)]
+        parts = [part for part in _flat(out) if part.size]
+        written = all(any(np.may_share_memory(one, part) for one in given) for part in parts)
+    elif hasattr(returned, "__array__") and not isinstance(returned, np.generic):
+        array = np.asarray(returned)
+        written = any(np.may_share_memory(array, part) for part in _flat(out))
+    else:
+        written = not (isinstance(out, np.ndarray) and out.ndim == 0)
+    if not written:
         raise WrongElement(
             f"`out` was not written: the function returned {described(returned)} of its own, and "
-            f"`out` is {described(out)}"
+            f"`out` is {described(out)}. Write into `out`, and return nothing"
         )
+
+
+def _flat(structure: Any) -> Iterator[Any]:
+    if isinstance(structure, Mapping):
+        structure = tuple(structure.values())
+    if isinstance(structure, (tuple, list)):
+        for part in structure:
+            yield from _flat(part)
+    else:
+        yield structure
 
 
 def _leaves(signature: Any, place: str) -> Iterator[Leaf]:

@@ -1,14 +1,15 @@
 """What every loader has in common: its arguments, its signature, its dataset, what it left out.
 
-The loaders themselves are ``threads.ThreadLoader`` and ``processes.ProcessLoader``. No TensorFlow
-is imported before a dataset or its signature is asked for.
+The loader itself is ``threads.ThreadLoader``. No TensorFlow is imported before a dataset or its
+signature is asked for.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from course_utils.feeding.arguments import whole_number
 from course_utils.feeding.item_errors import LeftOut
@@ -57,7 +58,7 @@ class Loader(ABC):
         if self.batch_size or self.into:
             self._check_sizes()
         self._left_out: dict[int, LeftOut] = {}
-        self._made_before: Any = None
+        self._made_before: Callable[[], Any] = lambda: None
 
     @abstractmethod
     def __call__(self) -> Iterator[Any]:
@@ -119,13 +120,18 @@ class Loader(ABC):
         if not _iterable(made):
             raise TypeError(f"the function for the items returned {described(made)}")
         if isinstance(made, Iterator):
-            if made is self._made_before:
+            if made is self._made_before():
                 raise TypeError(
                     f"the function for the items returned {described(made)} that an epoch before "
                     "has used up. Make it inside the function, so that each call begins anew"
                 )
-            self._made_before = made
+            self._made_before = _reference(made)
         return iter(made)
+
+    def end_source(self, source: Iterator[Any]) -> None:
+        """Close what ``begin_source`` gave, where it is the loader's own and can be closed."""
+        if isinstance(source, Generator) or (callable(self.items) and hasattr(source, "close")):
+            source.close()
 
     def _check_sizes(self) -> None:
         for leaf in self.layout.leaves:
@@ -147,7 +153,7 @@ def check_items(items: Any) -> None:
             f"items is {described(items)} that is used up after one epoch. Give a list, or a "
             "function without arguments that makes it anew, such as `lambda: make_items()`."
         )
-    if not callable(items) and not (isinstance(items, Iterable) or hasattr(items, "__getitem__")):
+    if not callable(items) and not _iterable(items):
         raise TypeError(
             f"items is {described(items)}, which can't be iterated. Give a list or the like, or a "
             "function without arguments that returns one."
@@ -158,3 +164,11 @@ def check_items(items: Any) -> None:
 
 def _iterable(items: Any) -> bool:
     return isinstance(items, Iterable) or hasattr(items, "__getitem__")
+
+
+def _reference(made: Any) -> Callable[[], Any]:
+    """A function that returns the object, weakly where that can be: it may hold an open file."""
+    try:
+        return ref(made)
+    except TypeError:  # such as a list's iterator
+        return lambda: made

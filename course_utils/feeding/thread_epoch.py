@@ -6,11 +6,13 @@ import threading
 import time
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import count
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from course_utils.feeding.interrupts import interrupt_held_back
 from course_utils.feeding.item_errors import Failures, in_words
@@ -22,7 +24,16 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds to wait, when an epoch is left, for functions at work
 TURN = 0.1  # seconds that a task fills rows for
+MAIN_THREAD_ENDED = (
+    "The epoch can't go on: the main thread has ended, and Python begins no further work in "
+    "threads. Have the main thread wait, with join(), for the thread that takes the elements."
+)
 SOURCE, NOTHING = object(), object()
+
+# Number -> an epoch that runs under it. The lowest free one is taken, so that epochs at once have
+# threads of different names, and one after the other the same.
+_running: WeakValueDictionary[int, ThreadEpoch] = WeakValueDictionary()
+_numbering = threading.Lock()
 
 
 @dataclass(eq=False)
@@ -58,6 +69,8 @@ class ThreadEpoch:
         self.places = 0  # items drawn
         self.ended = False  # no item is drawn any more
         self.busy = 0  # tasks that have not decided to end
+        self.waiting = 0  # those of them that have not begun
+        self.refused = ""  # why those that have not begun never will
         self.idle: SimpleQueue[None] = SimpleQueue()  # told when there are none, after the end
         self.threads: list[int] = []
         self.at_work: dict[int, Any] = {}  # thread -> the item, or SOURCE
@@ -70,7 +83,7 @@ class ThreadEpoch:
         error = None
         # Given no method of this object: its threads would hold it, and it holds the executor.
         self.executor = ThreadPoolExecutor(
-            self.loader.workers, initializer=_begin_thread, initargs=(self.threads,)
+            self.loader.workers, self._name(), initializer=_note_thread, initargs=(self.threads,)
         )
         try:
             self._open()
@@ -85,6 +98,13 @@ class ThreadEpoch:
         finally:
             del error  # holds this frame by its traceback
             self._leave()
+
+    def _name(self) -> str:
+        """What the names of the threads begin with."""
+        with _numbering:
+            self.number = next(number for number in count(1) if number not in _running)
+            _running[self.number] = self
+        return f"loader-{self.number}"
 
     # The consumer's side
 
@@ -102,17 +122,6 @@ class ThreadEpoch:
                 free = min(loader.workers - self.busy, batch.size)
             for _ in range(free):
                 self._start_task()
-
-    def _start_task(self) -> None:
-        with interrupt_held_back():
-            with self.counting:
-                self.busy += 1
-            try:
-                self.executor.submit(self._work)
-            except RuntimeError:  # there can be no further thread
-                with self.counting:
-                    self._rest()
-                raise
 
     def _take(self) -> _Batch:
         """Wait for the oldest batch or, where the order is free, for any."""
@@ -153,8 +162,49 @@ class ThreadEpoch:
             warnings.warn(_still_at_work(dict(self.at_work)), RuntimeWarning, stacklevel=3)
             return
         self.executor.shutdown(wait=True)
-        if isinstance(self.source, Generator):
-            self.source.close()
+        _running.pop(self.number, None)
+        # An error holds by its traceback the frame that it came from, and so its batch and this
+        # epoch. They would be kept, with their memory, for the garbage collector.
+        for batch in self.opened:
+            batch.failed.clear()
+        self.source_error = None
+        if self.source is not None:
+            self.loader.end_source(self.source)
+
+    # Tasks
+
+    def _start_task(self) -> None:
+        with interrupt_held_back():
+            with self.counting:
+                self.busy += 1
+                self.waiting += 1
+            try:
+                self.executor.submit(self._work)
+            except RuntimeError as error:  # no further thread can start, or Python exits
+                no_thread = "can't start new thread" in str(error)
+                self._refuse_tasks(str(error) if no_thread else MAIN_THREAD_ENDED)
+                raise RuntimeError(self.refused) from error
+
+    def _refuse_tasks(self, why: str) -> None:
+        """Let none begin that hasn't: the executor may have kept one that it couldn't start."""
+        with self.counting:
+            self.refused = self.refused or why
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        with self.counting:
+            self._rest(self.waiting)
+            self.waiting = 0
+
+    def _begins(self) -> bool:
+        with self.counting:
+            if not self.refused:
+                self.waiting -= 1
+            return not self.refused
+
+    def _rest(self, tasks: int = 1) -> None:
+        """Tasks end, or are about to. `counting` is held."""
+        self.busy -= tasks
+        if self.ended and self.busy == 0:
+            self.idle.put(None)
 
     # The threads' side
 
@@ -164,6 +214,8 @@ class ThreadEpoch:
         When the interpreter exits, the executor refuses further tasks and waits for those that it
         has. So that doesn't take longer than a task.
         """
+        if not self._begins():
+            return
         me, end = threading.get_ident(), time.monotonic() + TURN
         try:
             while drawn := self._draw(me):
@@ -175,8 +227,13 @@ class ThreadEpoch:
                     self._done(batch, row, item, error)
                 else:
                     self._done(batch, row)
-                if time.monotonic() > end:
-                    self.executor.submit(self._work)  # is busy in place of this one
+                del self.at_work[me]
+                # Not after the end: an epoch that the garbage collector leaves while a thread takes
+                # a task would wait for this one, and this one for the lock which that thread has.
+                if time.monotonic() > end and not self.ended:
+                    self._start_task()
+                    with self.counting:
+                        self._rest()
                     break
         except BaseException as error:
             self.ended = True
@@ -185,12 +242,6 @@ class ThreadEpoch:
             self.finished.put(error)
         finally:
             self.at_work.pop(me, None)
-
-    def _rest(self) -> None:
-        """A task ends, or is about to. `counting` is held."""
-        self.busy -= 1
-        if self.ended and self.busy == 0:
-            self.idle.put(None)
 
     def _draw(self, me: int) -> tuple[_Batch, int, Any] | None:
         """The next item, with the row that is its place; None where there is no item or no row."""
@@ -255,9 +306,8 @@ class ThreadEpoch:
         self.unfilled.clear()
 
 
-def _begin_thread(threads: list[int]) -> None:
+def _note_thread(threads: list[int]) -> None:
     threads.append(threading.get_ident())
-    threading.current_thread().name = f"loader-{len(threads) - 1}"
 
 
 def _still_at_work(at_work: dict[int, Any]) -> str:

@@ -32,7 +32,9 @@ class ThreadLoader(Loader):
     Args:
         function: of one item; returns an element. With ``into=True``, of an item and ``out``: it
             writes the element into ``out``, arrays in the structure of the signature, which hold
-            what is left of earlier elements.
+            what is left of earlier elements, and returns nothing, or ``out``. Without
+            ``batch_size`` the array that it returns is the one yielded, so it must be a new one
+            each time: one written again would be overwritten by the reading ahead.
         items: a list or anything else that can be iterated anew each epoch, or a function without
             arguments that returns such a thing and is called once an epoch (shuffle there). Drawn
             one by one, by the threads.
@@ -43,8 +45,9 @@ class ThreadLoader(Loader):
         ahead: how many batches (elements, without ``batch_size``) may be finished before they are
             asked for, beyond those that the threads need to be at work; 1 or more.
         ordered: whether elements keep the order of the items. If not, batches come as completed.
-        errors: "raise": the first item that fails ends the epoch, after the elements before it.
-            "skip": it is left out, see ``left_out``.
+        errors: "raise": the first item that fails ends the epoch, where ``ordered`` after the
+            elements before it; if not, those that hadn't arrived are lost. "skip": it is left out,
+            see ``left_out``.
         at_most: how many items of an epoch may be left out; None: all but one.
         into: whether the function writes into ``out``.
 
@@ -63,7 +66,11 @@ class ThreadLoader(Loader):
     error, an interrupt, and when the interpreter exits. What runs at that moment is waited for, up
     to ``thread_epoch.PATIENCE`` seconds. Nothing can end a function, or items, that never return:
     a warning names them, and their threads end if they return after all. Until then the interpreter
-    can't exit.
+    can't exit. Once the main thread has ended, no epoch goes on: let it join a thread of yours that
+    takes elements.
+
+    The threads are named ``loader-1_0``, ``loader-1_1``, ...; those of a second epoch at the same
+    time ``loader-2_0``, ...
     """
 
     def __init__(

@@ -270,9 +270,44 @@ def test_a_row_is_writable_scalars_too():
     assert arrays[1].tolist() == [0, 7]
 
 
-def test_out_that_was_not_written_is_noticed():
-    out = np.zeros(3, "uint8")
-    for returned in (None, out, out[:2], 3, (out,)):
+ARRAY, NUMBER, EMPTY = np.zeros(3, "uint8"), np.zeros(2, "int32")[1, ...], np.zeros((0, 2))
+
+
+@pytest.mark.parametrize(
+    ("returned", "out"),
+    [
+        (None, ARRAY),
+        (ARRAY, ARRAY),
+        (ARRAY[:2], ARRAY),
+        (3, ARRAY),  # bytes, as readinto counts them
+        (True, (ARRAY, NUMBER)),
+        ((True, ARRAY), ARRAY),  # as OpenCV's threshold has it
+        ((ARRAY[:], NUMBER), (ARRAY, NUMBER)),
+        ({"a": ARRAY, "b": (NUMBER,)}, {"a": ARRAY, "b": (NUMBER,)}),
+        (ARRAY, (ARRAY, NUMBER)),
+        ((EMPTY, ARRAY), (EMPTY, ARRAY)),
+    ],
+)
+def test_out_that_was_written_is_not_complained_of(returned, out):
+    check_written(returned, out)
+
+
+@pytest.mark.parametrize(
+    ("returned", "out", "found"),
+    [
+        (np.arange(3), ARRAY, r"an array of shape \(3,\) and dtype int64 of its own"),
+        ([1, 2, 3], ARRAY, "a list of 3 of its own"),
+        (tf.constant([1, 2, 3], tf.uint8), ARRAY, "of its own, and `out` is an array of shape"),
+        (np.arange(3), (ARRAY, NUMBER), "of its own, and `out` is a tuple of 2"),
+        ((np.zeros(3, "uint8"), 7), (ARRAY, NUMBER), "a tuple of 2 of its own"),
+        ((ARRAY, 7), (ARRAY, NUMBER), "a tuple of 2 of its own"),
+        ({"a": np.zeros(3, "uint8")}, {"a": ARRAY}, "a dict with the keys 'a' of its own"),
+        (7, NUMBER, "the function returned 7 of its own, and `out` is 0"),
+        (np.int32(7), NUMBER, "the function returned 7 of its own"),
+        (0.5, NUMBER, "the function returned 0.5 of its own"),
+        ("a", np.array("b", object), "the function returned 'a' of its own"),
+    ],
+)
+def test_out_that_was_not_written_is_noticed(returned, out, found):
+    with pytest.raises(WrongElement, match=f"`out` was not written: .*{found}"):
         check_written(returned, out)
-    with pytest.raises(WrongElement, match=r"`out` was not written.* shape \(3,\) and dtype int64"):
-        check_written(np.arange(3), out)

@@ -89,6 +89,13 @@ def test_the_interpreter_exits_with_a_half_consumed_iterator(name):
     assert not any(word in err for word in ("Traceback", "ignored", "Fatal")), err
 
 
+def test_a_consumer_that_outlives_the_main_thread_is_told():
+    child = start("main_thread_ends", 1)
+    out, err = finish(child)
+    assert child.returncode == 0
+    assert out.startswith("done\nThe epoch can't go on: the main thread has ended, and"), err
+
+
 def test_the_interpreter_exits_after_an_error():
     child = start("exit_with_an_error", 1)
     out, err = finish(child)

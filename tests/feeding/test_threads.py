@@ -4,6 +4,8 @@ import random
 import sys
 import threading
 import time
+import warnings
+import weakref
 from collections import Counter, namedtuple
 from contextlib import contextmanager
 from itertools import islice
@@ -147,6 +149,17 @@ def test_a_function_that_returns_another_array_than_out_is_told():
         list(loader())
 
 
+def test_a_function_that_returns_its_element_beside_out_is_told():
+    for signature, function in (
+        (PAIR, lambda item, out: pair(item)),
+        (NUMBER, lambda item, out: item),
+        ({"a": ROW}, lambda item, out: {"a": np.zeros(3, "float32")}),
+    ):
+        loader = ThreadLoader(function, range(5), signature, 2, into=True)
+        with pytest.raises(ItemError, match=r"`out` was not written.*Write into `out`, and"):
+            list(loader())
+
+
 def test_items_may_come_from_a_function_that_is_called_once_an_epoch():
     calls = []
 
@@ -186,9 +199,24 @@ def test_threads_start_with_the_first_element_and_have_names():
     epoch = loader()
     assert not loader_threads()
     next(epoch)
-    assert names == loader_threads() == {"loader-0", "loader-1", "loader-2"}
+    assert names == loader_threads() == {f"loader-1_{thread}" for thread in range(3)}
     list(epoch)
     assert not loader_threads()
+
+
+def test_epochs_at_once_have_threads_of_different_names():
+    loader = ThreadLoader(pair, range(99), PAIR, 3, threads=1)
+    for _ in range(2):
+        one, other = loader(), loader()
+        next(one)
+        next(other)
+        assert loader_threads() == {"loader-1_0", "loader-2_0"}
+        one.close()
+        third = loader()
+        next(third)
+        assert loader_threads() == {"loader-1_0", "loader-2_0"}
+        third.close()
+        other.close()
 
 
 def test_functions_run_at_the_same_time():
@@ -553,6 +581,44 @@ def test_two_epochs_at_once_share_memory_and_nothing_else():
     assert intact([other for _, other in both])
 
 
+@pytest.mark.parametrize("ends", ["function", "function, raise", "items"])
+def test_an_epoch_left_early_leaves_nothing_to_the_garbage_collector(ends):
+    far = threading.Event()
+
+    def items():
+        yield from range(14)
+        far.set()
+        if ends == "items":
+            raise Odd("no more")
+        yield from range(14, 200)
+
+    def function(item):
+        if item > 8 and ends != "items":
+            raise Odd(item)
+        far.set() if item > 8 else None
+        return large(item)
+
+    errors = "raise" if ends.endswith("raise") else "skip"
+    loader = ThreadLoader(function, items, LARGE, 4, threads=2, errors=errors)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(20):
+            epoch = loader()
+            next(epoch)
+            assert ends.endswith("raise") or far.wait(10)
+            time.sleep(0.005)  # until items fail that are not examined
+            epoch.close()
+            del epoch
+            if number == 2:
+                before = loader.buffers[0].allocated
+        alive = [one for one in gc.get_objects() if type(one) is thread_epoch.ThreadEpoch]
+    finally:
+        gc.enable()
+    assert not alive
+    assert loader.buffers[0].allocated <= before + 2
+
+
 # Errors
 
 
@@ -595,6 +661,19 @@ def test_an_element_that_does_not_fit_names_its_item():
         "you mean"
     )
     assert type(caught.value.__cause__) is WrongElement
+
+
+def test_an_error_without_a_text_is_no_further_error():
+    class Silent(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    def function(item):
+        raise Silent
+
+    with pytest.raises(ItemError) as caught:
+        list(ThreadLoader(function, [7], NUMBER)())
+    assert str(caught.value) == "Item 0 (7) failed: Silent"
 
 
 def test_a_long_item_is_cut_and_one_without_a_repr_is_no_further_error():
@@ -735,6 +814,128 @@ def test_an_error_ends_the_drawing():
 # The end
 
 
+class Opened:
+    """Items that can be closed, such as an open file."""
+
+    def __init__(self):
+        self.number, self.closed = 0, False
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.number += 1
+        return self.number
+
+    def close(self):
+        self.closed = True
+
+
+def test_what_the_function_for_the_items_opened_is_closed_and_let_go():
+    opened, log = [], []
+
+    def items():
+        opened.append(Opened())
+        weakref.finalize(opened[-1], log.append, "let go")
+        return opened[-1]
+
+    loader = ThreadLoader(lambda item: item, items, NUMBER, 2, threads=2)
+    epoch = loader()
+    next(epoch)
+    epoch.close()
+    assert opened[0].closed
+    del epoch
+    opened.clear()
+    assert log == ["let go"]
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_where_no_further_thread_can_start_the_epoch_ends_at_once(monkeypatch, most):
+    monkeypatch.setattr(thread_epoch, "PATIENCE", 5)
+    start, begun, calls = threading.Thread.start, [], []
+
+    def start_few(thread):
+        if thread.name.startswith("loader"):
+            if len(begun) == most:
+                raise RuntimeError("can't start new thread")
+            begun.append(thread)
+        start(thread)
+
+    def function(item):
+        calls.append(item)
+        time.sleep(0.05)
+        return item
+
+    loader = ThreadLoader(function, range(40), NUMBER, 8, threads=3)
+    monkeypatch.setattr(threading.Thread, "start", start_few)
+    began = time.monotonic()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            list(loader())
+    assert time.monotonic() - began < 4
+    assert not loader_threads()
+    assert len(calls) < 8
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert len(list(loader())) == 5
+
+
+def test_no_task_is_given_to_the_executor_once_the_epoch_is_left(monkeypatch):
+    monkeypatch.setattr(thread_epoch, "TURN", 0)
+    at_work, late = threading.Barrier(3), []
+
+    def function(item):
+        if item in (4, 5):
+            at_work.wait(10)
+            while not of_epoch.ended:
+                time.sleep(0.001)
+        return item
+
+    epoch = ThreadLoader(function, range(100), NUMBER, 2, threads=2)()
+    next(epoch)
+    of_epoch = epoch.gi_frame.f_locals["self"]
+    submit = of_epoch.executor.submit
+
+    def noted(task):
+        late.append(of_epoch.ended)
+        return submit(task)
+
+    monkeypatch.setattr(of_epoch.executor, "submit", noted)
+    at_work.wait(10)
+    epoch.close()
+    assert not any(late)
+
+
+def test_only_what_is_at_work_is_named(monkeypatch):
+    monkeypatch.setattr(thread_epoch, "PATIENCE", 0.2)
+    blocks, go_on = threading.Event(), threading.Event()
+
+    def items():
+        yield from range(8)
+        blocks.set()
+        go_on.wait(30)
+
+    def function(item):
+        time.sleep(0.002)
+        return item
+
+    epoch = ThreadLoader(function, items, NUMBER, 4, threads=4)()
+    assert numbers(islice(epoch, 2)) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert blocks.wait(10)
+    with pytest.warns(RuntimeWarning) as warned:
+        epoch.close()
+    assert [str(one.message) for one in warned] == [
+        "The epoch was left 0.2 s ago, and its threads are still at work: the items, which give no "
+        "next one. Nothing can end them from outside: they end when that returns, and the "
+        "interpreter can't exit before."
+    ]
+    go_on.set()
+    end = time.monotonic() + 10
+    while loader_threads():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def test_leaving_waits_for_functions_at_work_and_closes_the_source():
     log, began = [], threading.Event()
 
@@ -763,7 +964,7 @@ def test_leaving_waits_for_functions_at_work_and_closes_the_source():
 def test_a_forgotten_epoch_ends_its_threads():
     epoch = ThreadLoader(pair, range(100), PAIR, 4, threads=2)()
     next(epoch)
-    assert "loader-0" in loader_threads()
+    assert "loader-1_0" in loader_threads()
     del epoch
     assert not loader_threads()
 

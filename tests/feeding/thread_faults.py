@@ -182,17 +182,21 @@ def blocked(times):
     thread_epoch.PATIENCE = 0.05
     for seed in range(times):
         choice = random.Random(seed)
-        go_on, of_source = threading.Event(), seed % 2 == 0
+        blocks, go_on, of_source = threading.Event(), threading.Event(), seed % 2 == 0
 
-        def items(go_on=go_on, of_source=of_source):
+        def wait(blocks=blocks, go_on=go_on):
+            blocks.set()
+            go_on.wait()
+
+        def items(wait=wait, of_source=of_source):
             for number in range(100):
                 if number == 24 and of_source:
-                    go_on.wait()
+                    wait()
                 yield number
 
-        def function(item, go_on=go_on, of_source=of_source):
+        def function(item, wait=wait, of_source=of_source):
             if item == 24 and not of_source:
-                go_on.wait()
+                wait()
             return item
 
         loader = loader_of(choice, function, items, batch_size=8, ahead=4)
@@ -204,14 +208,12 @@ def blocked(times):
             assert flat(epoch) == list(range(24, 100)), "goes on as soon as it can"
             timer.join()
             continue
-        while not epoch.gi_frame.f_locals["self"].at_work:
-            time.sleep(0.001)  # until a thread has come to what blocks
-        time.sleep(0.01)
+        assert blocks.wait(10)
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
             epoch.close()
         what = "the items, which" if of_source else "the function, with 24"
-        assert [what in str(one.message) for one in warned] == [True], warned
+        assert [f"at work: {what}" in str(one.message) for one in warned] == [True], warned
         go_on.set()
         no_loader_thread(5.0)
 
@@ -282,6 +284,21 @@ def interrupted_in_the_loop(times):
     loop_until_interrupted(lambda item: item, 8, at_work=0.05)
 
 
+def main_thread_ends(times):
+    """A thread of its own goes on to consume."""
+    epoch = ThreadLoader(lambda item: item, range(10**6), NUMBER, 2, threads=2)()
+
+    def consume():
+        try:
+            for _ in epoch:
+                time.sleep(0.001)
+        except RuntimeError as error:
+            print(error, flush=True)
+
+    next(epoch)
+    threading.Thread(target=consume).start()
+
+
 def loop_until_interrupted(function, batch_size, at_work):
     loader = ThreadLoader(function, range(10**6), NUMBER, batch_size, threads=4)
     try:
@@ -350,7 +367,7 @@ def main(limit, *names_and_times):
     faulthandler.dump_traceback_later(float(limit), exit=True)
     for name, times in zip(names_and_times[::2], names_and_times[1::2]):
         globals()[name](int(times))
-        if not name.startswith("exit"):
+        if not name.startswith(("exit", "main_thread_ends")):
             no_loader_thread()
     print("done", flush=True)
     faulthandler.cancel_dump_traceback_later()  # the parent's limit is what counts for the exit
