@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import types
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -2653,7 +2654,7 @@ class _Watch:
     def __init__(self):
         self.over = threading.Event()  # what the check's own sources look at
         self.errors = []  # that ended one of the answer's threads
-        self._frames, self._threads = set(sys._current_frames()), set(threading.enumerate())
+        self._frames, self._threads = set(_frames()), set(threading.enumerate())
         self._begun: list[Iterator] = []
         self._asked = queue.SimpleQueue()
         self._consumer = threading.Thread(target=self._serve, name="consumer", daemon=True)
@@ -2748,7 +2749,7 @@ class _Watch:
 
         Without a pool's threads that wait for work: they end with their pool, or with Python.
         """
-        there = sys._current_frames().items()
+        there = _frames().items()
         idle = concurrent.futures.thread._worker.__code__
         return {
             ident for ident, frame in there if ident not in self._frames and frame.f_code != idle
@@ -2788,10 +2789,25 @@ def _closing(iterator: Iterator) -> Callable:
     return getattr(iterator, "close", lambda: None)
 
 
+def _frames() -> dict[int, types.FrameType]:
+    """What each thread runs now, by its ident; without a garbage collection meanwhile.
+
+    Python 3.11.7 holds a lock of the interpreter's meanwhile, and a collection that begins then
+    may wait for that lock for ever.
+    """
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collects:
+            gc.enable()
+
+
 def _interrupt(ident: int) -> None:
     """End a thread as Ctrl+C would end the main one, also where it waits in a queue or for one."""
     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(SystemExit))
-    frame = sys._current_frames().get(ident)
+    frame = _frames().get(ident)
     if frame is not None and frame.f_code is threading.Condition.wait.__code__:
         with contextlib.suppress(KeyError, RuntimeError):
             frame.f_locals["waiter"].release()  # or it would notice when it is woken only
