@@ -1,10 +1,23 @@
 """What several tests need."""
 
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
+
+
+def pytest_configure():
+    """Let Ctrl+C be Python's own, as it is for a learner: a shell's background jobs ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def interrupts_stay_as_they_are():
+    """Whoever leaves another handler behind takes the time limit from all checks after it."""
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+AGAIN = 0.5  # seconds from one interrupt to the next, where one was not enough
 
 
 class OutOfTime(Exception):
@@ -21,7 +22,8 @@ def limited(seconds: float, work: Callable[[], T]) -> T:
 
     It is stopped as Ctrl+C would stop it, which works on every system but only in the main thread
     and between two steps of Python: what waits inside TensorFlow is stopped when it comes back. In
-    another thread, or where Ctrl+C is handled in another way, there is no limit.
+    another thread, or where Ctrl+C is handled in another way, there is no limit. Code that catches
+    KeyboardInterrupt and goes on is interrupted again.
     """
     # Not a context manager: an interrupt that arrives inside contextlib's own code, between the
     # end of a with block and ours, could not be told from a real Ctrl+C.
@@ -30,32 +32,40 @@ def limited(seconds: float, work: Callable[[], T]) -> T:
         or signal.getsignal(signal.SIGINT) is not signal.default_int_handler
     ):
         return work()
-    lock, ended, struck = threading.Lock(), False, False
+    running, struck, done = False, False, threading.Event()
+
+    def arrives(*_: object) -> None:
+        if running:  # else it comes too late, and would hit the code that follows
+            raise KeyboardInterrupt
 
     def strike() -> None:
         nonlocal struck
-        with lock:
-            if not ended:
-                struck = True
-                _interrupt_main_thread()
+        wait = seconds
+        # Again and again: an exception inside a `__del__`, which garbage collection may call
+        # anywhere, goes no further.
+        while not done.wait(wait) and running:
+            struck, wait = True, AGAIN
+            _interrupt_main_thread()
 
-    timer = threading.Timer(seconds, strike)
-    timer.daemon = True
+    striker = threading.Thread(target=strike, name="limit", daemon=True)
+    striker.start()
     try:
         try:
-            timer.start()
+            running = True
+            signal.signal(signal.SIGINT, arrives)
             return work()
         finally:
-            timer.cancel()
-            with lock:
-                ended = True
-            if struck:
-                # An interrupt that is on its way must arrive here, not in the code that follows.
-                time.sleep(0.05)
+            running = False
     except KeyboardInterrupt:
         if struck:
             raise OutOfTime from None
         raise
+    finally:
+        running = False
+        done.set()
+        striker.join()
+        time.sleep(0.001)  # a signal that was sent arrives at a call of the system's, at the latest
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _interrupt_main_thread() -> None:

@@ -28,6 +28,7 @@ QUIET = [
     "--disable-dev-shm-usage",
 ]
 WIDGET = "window.jupyterapp.shell.currentWidget"
+OUTPUT = ".jp-OutputArea-output"
 CELLS = f"{WIDGET}.content.model.sharedModel.cells.map(cell => cell.toJSON())"
 
 
@@ -129,12 +130,17 @@ class Lesson:
         return found
 
     def shown(self, index):
-        """Make a cell the active one and return the text that the page shows below it."""
+        """Make a cell the active one and return the text that the page shows below it.
+
+        The cell is found by its place, since the page marks the active one a moment later; the
+        text is awaited, since a cell out of sight isn't in the page until it is scrolled to.
+        """
         self.page.evaluate(f"{WIDGET}.content.activeCellIndex = {index}")
         self.page.evaluate(f"{WIDGET}.content.scrollToItem({index})")
-        output = self.page.locator(".jp-Notebook .jp-Cell.jp-mod-active .jp-OutputArea-output")
-        output.first.wait_for()
-        return "\n".join(output.all_inner_texts())
+        outputs = f"[...{WIDGET}.content.widgets[{index}].node.querySelectorAll('{OUTPUT}')]"
+        visible = f"{outputs}.filter(node => node.checkVisibility())"
+        text = f"{visible}.map(node => node.innerText).join('\\n')"
+        return self.page.wait_for_function(f"(text => text.trim() && text)({text})").json_value()
 
     def run_all(self, limit=180):
         """Choose "Run All Cells" from the menu and wait until the last one is done."""

@@ -5,6 +5,7 @@ import json
 import math
 import operator
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -451,10 +452,31 @@ def test_an_endless_loop_is_stopped_and_an_interrupt_is_passed_on():
 def test_a_time_limit_that_is_not_reached_leaves_nothing_behind():
     for number in range(20):
         assert limited(30, lambda number=number: number) == number
-    for thread in threading.enumerate():
-        if isinstance(thread, threading.Timer):
-            thread.join(5)
-            assert not thread.is_alive()
+    assert not [thread for thread in threading.enumerate() if thread.name == "limit"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interrupt_that_gets_lost_is_sent_again():
+    """An exception in `__del__` goes no further, and garbage collection may call that anywhere."""
+
+    class Swallows:
+        def __del__(self):
+            while True:
+                pass
+
+    went_on = []
+
+    def answer():
+        swallows = Swallows()
+        del swallows
+        went_on.append(True)
+        while True:
+            pass
+
+    with pytest.raises(OutOfTime):
+        limited(0.2, answer)
+    assert went_on
 
 
 def test_a_time_limit_strikes_inside_or_not_at_all():
