@@ -60,9 +60,9 @@ class Epoch:
     there until the iterator said that it has no more. What the iterator then takes to be gone is in
     neither: TensorFlow's may wait for its autotuner's next turn, up to as long as the epoch was
     (lesson 06). A generator that loops over a dataset lets go of that one's iterator before it ends
-    itself, so there the wait is in the time; `map(step, dataset)` holds it. `cpu_seconds` covers both, of this process and its descendants. `items` is what
-    the elements hold together (pictures, say), `first_items` what the first one holds, an even
-    share where nothing counted them.
+    itself, so there the wait is in the time; `map(step, dataset)` holds it. `cpu_seconds` covers
+    both, of this process and its descendants. `items` is what the elements hold together (pictures,
+    say), `first_items` what the first one holds, an even share where nothing counted them.
     """
 
     elements: int
