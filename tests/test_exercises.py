@@ -1,7 +1,8 @@
 """Every exercise proves itself, in its own place in the notebook, after the cells tagged `setup`.
 
 The starter is not attempted, what is unsolved never counts as solved, each mistake gets its own
-message, the solution passes. (That the untouched notebook runs from top to bottom is nbval's.)
+message, the solution passes. (That the untouched notebook runs from top to bottom is nbval's; that
+no message depends on what was tried before is tests/exercises/test_every_exercise.py's.)
 """
 
 import ast
@@ -52,9 +53,8 @@ def answers_to(stem, task):
     starter = starter_of(stem, task)
     answers = {"starter": starter}
     answers |= {words: starter.replace("____", words) for words in UNSOLVED}
-    for time in ("", " again"):  # a message must not depend on what was tried before
-        for mistake in task.mistakes:
-            answers[mistake.answer.__name__ + time] = source(mistake.answer).text
+    for mistake in task.mistakes:
+        answers[mistake.answer.__name__] = source(mistake.answer).text
     return answers
 
 
@@ -112,11 +112,11 @@ def test_nothing_counts_as_solved_before_the_solution(stem, id):
 @each_exercise
 def test_each_mistake_gets_its_message(stem, id):
     for mistake in exercise.get(id).mistakes:
-        for name in (mistake.answer.__name__, f"{mistake.answer.__name__} again"):
-            shown = tried(stem).wrong[id, name]
-            assert shown == f"Wrong — {mistake.message}", (
-                f"{id}: the mistake {name} should get: Wrong — {mistake.message}\nIt got: {shown}"
-            )
+        name = mistake.answer.__name__
+        shown = tried(stem).wrong[id, name]
+        assert shown == f"Wrong — {mistake.message}", (
+            f"{id}: the mistake {name} should get: Wrong — {mistake.message}\nIt got: {shown}"
+        )
 
 
 @each_exercise

@@ -45,21 +45,6 @@ def mixed(dataset, seed):
     return dataset.shuffle(len(dataset), seed=seed, reshuffle_each_iteration=False)
 
 
-@pytest.mark.parametrize(
-    ("task", "mistake"),
-    [pytest.param(t, m, id=f"{t.id}-{m.answer.__name__}") for t in EVERY for m in t.mistakes],
-)
-def test_each_mistake_gets_its_message(task, mistake):
-    assert said(task.id, mistake.answer) == f"Wrong: {mistake.message}"
-
-
-@pytest.mark.parametrize("task", EVERY, ids=lambda task: task.id)
-def test_the_solution_is_right_and_no_message_is_used_twice(task):
-    assert said(task.id, task.solution) == f"Right: {task.right}"
-    messages = [mistake.message for mistake in task.mistakes]
-    assert len(set(messages)) == len(messages) >= 5
-
-
 class BatchesRight:
     def with_shuffled_positions(data, labels, batch_size, rng):
         order = np.arange(len(data))

@@ -13,7 +13,6 @@ from PIL import Image, ImageFile, ImageOps
 
 from course_utils.classroom import workspace
 from course_utils.classroom.exercise import check, of_lesson
-from course_utils.classroom.source import source
 from course_utils.exercises import lesson_04 as lesson
 from course_utils.feeding.pictures import broken_files, photo_set
 from course_utils.feeding.readers import UnreadablePicture, read_photo
@@ -1215,37 +1214,7 @@ def test_other_wrong_answers_are_told_how(id, answer, words):
     assert words in shown
 
 
-# -------------------------------------------------------------------------------- the proofs
-
-# What the mistakes use of the names that the notebook's set-up cells import.
-SETUP = {
-    "itertools": itertools,
-    "Path": Path,
-    "cv2": cv2,
-    "np": np,
-    "tf": tf,
-    "read_photo": read_photo,
-    "UnreadablePicture": UnreadablePicture,
-}
-
-
-@pytest.mark.parametrize("task", EVERY, ids=lambda task: task.id)
-def test_what_is_tried_in_the_notebook_needs_its_names_only(task, tmp_path):
-    """The solution and each mistake, from their source, where nothing of this module is known."""
-    for function in (task.solution, *(mistake.answer for mistake in task.mistakes)):
-        path = tmp_path / f"{function.__name__}.py"
-        path.write_text(source(function).text, encoding="utf-8")
-        names = dict(SETUP)
-        exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)
-        told = {mistake.answer: f"Wrong: {mistake.message}" for mistake in task.mistakes}
-        expected = told.get(function, f"Right: {task.right}")
-        assert said(task.id, names[function.__name__]) == expected, function.__name__
-
-
-@pytest.mark.parametrize("task", EVERY, ids=lambda task: task.id)
-def test_no_two_mistakes_share_a_message(task):
-    messages = [mistake.message for mistake in task.mistakes]
-    assert len(set(messages)) == len(messages)
+# ------------------------------------------------------------------------------- the photos
 
 
 @pytest.mark.parametrize("name", ["coffee", "rocket"])

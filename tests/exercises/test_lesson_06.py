@@ -17,7 +17,6 @@ import tensorflow as tf
 
 from course_utils.classroom import workspace
 from course_utils.classroom.exercise import check, get, of_lesson
-from course_utils.classroom.source import source
 from course_utils.exercises import lesson_06
 from course_utils.measuring.simulate import Stage, simulate
 
@@ -35,34 +34,6 @@ def no_workspace(tmp_path, monkeypatch):
 def said(id, answer):
     shown = check(id, answer)
     return f"{shown.status}: {shown.message}"
-
-
-# What solutions and mistakes use of the names that the notebook's set-up cells import.
-SETUP = {"itertools": itertools, "statistics": statistics, "np": np, "tf": tf}
-
-
-def alone(function, folder):
-    """A function from its source, as in the notebook: it knows nothing of its module."""
-    path = folder / "answer.py"
-    path.write_text(source(function).text, encoding="utf-8")
-    names = dict(SETUP)
-    exec(compile(path.read_text(encoding="utf-8"), path, "exec"), names)
-    return names[function.__name__]
-
-
-@pytest.mark.parametrize(
-    ("task", "mistake"),
-    [pytest.param(t, m, id=f"{t.id}-{m.answer.__name__}") for t in EVERY for m in t.mistakes],
-)
-def test_each_mistake_gets_its_message(task, mistake, tmp_path):
-    assert said(task.id, alone(mistake.answer, tmp_path)) == f"Wrong: {mistake.message}"
-
-
-@pytest.mark.parametrize("task", EVERY, ids=lambda task: task.id)
-def test_the_solution_is_right_and_no_message_is_used_twice(task, tmp_path):
-    assert said(task.id, alone(task.solution, tmp_path)) == f"Right: {task.right}"
-    messages = [mistake.message for mistake in task.mistakes]
-    assert len(set(messages)) == len(messages) >= 5
 
 
 # ------------------------------------------------------------------------------- right answers
