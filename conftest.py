@@ -38,8 +38,6 @@ def pytest_collection_modifyitems(config, items):
     ]
     if len(kept) < len(items):
         config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-    # What fails fastest comes first; the browser last.
-    kept.sort(key=lambda item: bool(item.get_closest_marker("browser")))
     items[:] = kept
 
 
