@@ -118,11 +118,15 @@ class Lesson:
         """Return the notebook's cells with their outputs."""
         return self.page.evaluate(CELLS)
 
+    def indices(self, tag):
+        """Return the places of the cells with a tag."""
+        cells = enumerate(self.cells())
+        return [place for place, cell in cells if tag in cell["metadata"].get("tags", [])]
+
     def index(self, tag):
-        """Return the place of the cell with a tag."""
-        tagged = [tag in cell["metadata"].get("tags", []) for cell in self.cells()]
-        assert sum(tagged) == 1, f"{sum(tagged)} cells are tagged {tag}"
-        return tagged.index(True)
+        """Return the place of the one cell with a tag."""
+        (found,) = self.indices(tag)
+        return found
 
     def index_of(self, text):
         """Return the place of the one cell whose source holds a text."""

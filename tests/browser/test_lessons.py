@@ -25,8 +25,8 @@ def test_a_lesson_in_jupyterlab(open_lesson, name):
     assert [cell for cell in lesson.cells() if cell.get("outputs")] == []
 
     # Predictions, typed before anything is measured.
-    for text in ("%load_ext course_utils", "import itertools"):
-        lesson.run(lesson.index_of(text))
+    for place in lesson.indices("setup"):
+        lesson.run(place)
     assert listed.predictions
     guesses = {id: f"my guess of {id}" for id in listed.predictions}
     guesses[listed.predictions[0]] = 123  # a number will do as well
