@@ -90,7 +90,8 @@ class Loader(ABC):
         """A dataset of its elements, with their number where that is known.
 
         Make one and keep it: TensorFlow keeps what each ``from_generator`` was given, until
-        ``keras.backend.clear_session()``.
+        ``keras.backend.clear_session()``. The loader reads ahead itself; where nothing behind it is
+        left to tune, ``options.autotune.enabled = False`` saves TensorFlow's own prefetch.
         """
         import tensorflow as tf
 
