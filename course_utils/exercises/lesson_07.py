@@ -2718,9 +2718,11 @@ class _Watch:
         for iterator in self._begun:
             self.ask(_closing(iterator))
         self._asked.put(None)
-        began = time.monotonic()
-        while (there := self._strays()) and time.monotonic() < began + limit:
+        began, times = time.monotonic(), 0
+        # By number and by time: a machine that stands still for a second has interrupted nobody.
+        while (there := self._strays()) and (times < 100 or time.monotonic() < began + limit):
             if time.monotonic() > began + patience:
+                times += 1
                 for ident in there:
                     _interrupt(ident)
             time.sleep(0.005)
