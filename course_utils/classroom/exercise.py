@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import inspect
 import numbers
 import pkgutil
 import re
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
@@ -313,7 +315,8 @@ def _judge(exercise: Exercise, answer: object) -> tuple[str, str]:
     if not callable(answer):
         return WRONG, f"hand over the function itself, without calling it: `{call}`."
     try:
-        limited(exercise.limit, lambda: exercise.check(answer))
+        with _garbage_of_its_own():
+            limited(exercise.limit, lambda: exercise.check(answer))
     except Wrong as wrong:
         if raised_by_placeholder(wrong):
             return NOT_ATTEMPTED, f"{STILL_THERE}."
@@ -330,6 +333,24 @@ def _judge(exercise: Exercise, answer: object) -> tuple[str, str]:
             return NOT_ATTEMPTED, f"{STILL_THERE}."
         return WRONG, _in_words(error, answer)
     return RIGHT, exercise.right
+
+
+@contextmanager
+def _garbage_of_its_own() -> Iterator[None]:
+    """Keep the garbage of earlier cells out of a check's time, and leave none of its own.
+
+    Letting go of a TensorFlow iterator waits for the autotuner's next turn, the longer the older
+    the iterator is: ten seconds and more. Where such iterators lie in reference cycles, the
+    garbage collector lets go of them whenever it happens to run, in the middle of a check too, and
+    the check would be stopped at its limit. What is frozen the collector doesn't look at, so that
+    the collection at the end costs no more than what the check has made.
+    """
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.collect()
+        gc.unfreeze()
 
 
 def _in_words(error: BaseException, answer: object) -> str:

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 import inspect
 import json
 import math
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -477,6 +479,44 @@ def test_an_interrupt_that_gets_lost_is_sent_again():
     with pytest.raises(OutOfTime):
         limited(0.2, answer)
     assert went_on
+
+
+class Slow:
+    """Takes its time to be let go of, as an old iterator of TensorFlow's may, in a cycle."""
+
+    gone = 0
+
+    def __init__(self):
+        self.itself = self
+
+    def __del__(self):
+        time.sleep(0.4)
+        Slow.gone += 1
+
+
+def test_the_garbage_of_earlier_cells_takes_none_of_a_checks_time():
+    gc.disable()  # what is made here is garbage of the check's, unless the check keeps it out
+    try:
+        before = Slow.gone
+        Slow()
+        answer = lambda: gc.collect()  # noqa: E731
+        assert judged(lambda answer: answer(), answer, limit=0.2)[0] == "Right"
+        assert Slow.gone == before
+        gc.collect()
+        assert Slow.gone == before + 1
+    finally:
+        gc.enable()
+
+
+def test_a_checks_own_garbage_is_gone_after_it_and_takes_none_of_its_time():
+    gc.disable()
+    try:
+        before = Slow.gone
+        assert judged(lambda answer: answer(), lambda: Slow(), limit=0.2)[0] == "Right"
+        assert Slow.gone == before + 1
+        assert gc.get_freeze_count() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_time_limit_strikes_inside_or_not_at_all():
