@@ -8,23 +8,24 @@ from typing import Any
 LONGEST = 80  # characters of an item that is shown
 SHOWN = 3  # of the items left out, in a message
 
-__all__ = ["ItemError", "LeftOut", "SourceError", "TooManyLeftOut"]
+__all__ = ["ItemError", "LeftOut", "SourceError", "TooManyLeftOut", "WorkerError", "WorkerLost"]
 
 
 class ItemError(RuntimeError):
     """The function failed for one item; ``__cause__`` is what it raised, with its traceback.
 
     ``place`` is the item's number in its epoch, from 0; ``item`` the item in a few words (str);
-    ``reason`` the class and the text of the cause (str). Travels between processes: all three
-    survive pickling.
+    ``reason`` the class and the text of the cause (str); ``worker`` the number of the worker
+    process, None without one. Travels between processes: all of them survive pickling.
     """
 
-    def __init__(self, place: int, item: str, reason: str) -> None:
-        super().__init__(place, item, reason)
-        self.place, self.item, self.reason = self.args
+    def __init__(self, place: int, item: str, reason: str, worker: int | None = None) -> None:
+        super().__init__(place, item, reason, worker)
+        self.place, self.item, self.reason, self.worker = self.args
 
     def __str__(self) -> str:
-        return f"Item {self.place} ({self.item}) failed: {self.reason}"
+        where = "" if self.worker is None else f" in worker {self.worker}"
+        return f"Item {self.place} ({self.item}) failed{where}: {self.reason}"
 
 
 class SourceError(RuntimeError):
@@ -33,6 +34,39 @@ class SourceError(RuntimeError):
 
 class TooManyLeftOut(RuntimeError):
     """More items of one epoch failed than were allowed to be left out, or every one of them."""
+
+
+class WorkerError(RuntimeError):
+    """Stands for an exception of a worker process that can't be pickled; ``reason`` says it."""
+
+    @property
+    def reason(self) -> str:
+        """The class and the text of the exception (str)."""
+        return self.args[0]
+
+
+class WorkerLost(RuntimeError):
+    """A worker process has ended in the middle of its work, or before it could begin.
+
+    ``worker`` is its number; ``process`` the system's (pid); ``exitcode`` what the system says, the
+    negative number of a signal; ``places`` those of the items that it held; ``at`` the place of the
+    one it was working on, None where it was at none.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        worker: int,
+        process: int,
+        exitcode: int | None,
+        places: list[int],
+        at: int | None,
+    ) -> None:
+        super().__init__(message, worker, process, exitcode, places, at)
+        self.worker, self.process, self.exitcode, self.places, self.at = self.args[1:]
+
+    def __str__(self) -> str:
+        return self.args[0]
 
 
 @dataclass(frozen=True)
@@ -57,7 +91,11 @@ class Failures:
         self._examined = 0  # items
 
     def examine(
-        self, first: int, count: int, failed: dict[int, tuple[Any, BaseException]]
+        self,
+        first: int,
+        count: int,
+        failed: dict[int, tuple[Any, BaseException]],
+        worker: int | None = None,
     ) -> tuple[list[int], BaseException | None]:
         """The rows of a batch that count, and the error that ends the epoch behind them, if any.
 
@@ -65,13 +103,14 @@ class Failures:
             first: the place of the item of row 0.
             count: rows that had an item.
             failed: row -> the item and what its function raised. Emptied.
+            worker: the number of the worker process, if one did it.
         """
         rows = []
         for row in range(count):
             self._examined += 1
             if row not in failed:
                 rows.append(row)
-            elif error := self._judge(first + row, *failed.pop(row)):
+            elif error := self._judge(first + row, *failed.pop(row), worker):
                 failed.clear()
                 return rows, error
         return rows, None
@@ -91,11 +130,14 @@ class Failures:
             )
         return source_error
 
-    def _judge(self, place: int, item: Any, error: BaseException) -> BaseException | None:
+    def _judge(
+        self, place: int, item: Any, error: BaseException, worker: int | None
+    ) -> BaseException | None:
         if not isinstance(error, Exception):
             return error  # such as KeyboardInterrupt, which is no matter of the item
         if not self.skip:
-            return _because_of(error, ItemError(place, in_words(item), reason_of(error)))
+            failure = ItemError(place, in_words(item), reason_of(error), worker)
+            return _because_of(error, failure)
         self.left_out[place] = LeftOut(item, reason_of(error))
         if self.at_most is None or len(self.left_out) <= self.at_most:
             return None
@@ -121,6 +163,8 @@ def in_words(item: Any) -> str:
 
 def reason_of(error: BaseException) -> str:
     """The class and the text of an error, as a traceback's last line has them."""
+    if isinstance(error, WorkerError):
+        return error.reason
     try:
         text = str(error)
     except Exception:  # the learner's own class may do anything

@@ -68,10 +68,11 @@ class Layout:
     """
 
     def __init__(self, signature: Any) -> None:
-        self.signature = signature
         self.leaves = tuple(_leaves(signature, ""))
         if not self.leaves:
             raise TypeError("The signature holds no spec. An element has at least one tensor.")
+        # Without TensorFlow's specs: a worker process that unpickled one would import TensorFlow.
+        self.signature = _structure(signature, iter(self.leaves))
 
     def checked(self, element: Any) -> Any:
         """Return the element with every part as NumPy's own; raises WrongElement."""
@@ -84,6 +85,10 @@ class Layout:
             _parts(element, self.signature, ""), self.leaves, arrays, strict=True
         ):
             array[row] = _as_numpy(part, leaf)
+
+    def flat(self, element: Any) -> tuple[Any, ...]:
+        """The parts of an element, one a leaf."""
+        return tuple(_parts(element, self.signature, ""))
 
     def row(self, arrays: tuple[np.ndarray, ...], row: int) -> Any:
         """One row of each array, as writable views in the structure of the signature."""

@@ -1,7 +1,7 @@
 """What every loader has in common: its arguments, its signature, its dataset, what it left out.
 
-The loader itself is ``threads.ThreadLoader``. No TensorFlow is imported before a dataset or its
-signature is asked for.
+The loaders are ``threads.ThreadLoader`` and ``processes.ProcessLoader``. No TensorFlow is imported
+before a dataset or its signature is asked for.
 """
 
 from __future__ import annotations

@@ -1,0 +1,202 @@
+"""What a worker process does: fill batches in shared memory, one task after the other.
+
+Imported by every worker when it starts, so it imports little: NumPy, and no TensorFlow.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import signal
+import sys
+import traceback
+from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection
+from typing import Any
+
+import numpy as np
+
+from course_utils.feeding.item_errors import reason_of
+from course_utils.feeding.layout import Layout, check_written
+from course_utils.feeding.shared_batches import SharedBatches
+
+READY = b"ready"
+END = b""
+LOOK = 1.0  # seconds from one look at the parent to the next
+# The first shared number is the epoch that goes on, 0 between epochs. After it stands, for each
+# worker, the place of the item that it works on.
+EPOCH = 0
+ENDED = -1  # instead of an epoch: the workers are to end
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all items. ``entropy`` is the seed of all random numbers."""
+
+    function: Any
+    layout: Layout
+    rows: int
+    batched: bool
+    into: bool
+    skip: bool
+    entropy: Any
+    with_rng: bool
+
+
+@dataclass(eq=False)
+class Task:
+    """The items of one batch, and where it goes."""
+
+    number: int
+    epoch: int  # among those of these workers, from 1
+    of_loader: int  # the loader's epoch, from 0: for random numbers
+    slot: int
+    first: int  # the place of its first item
+    count: int
+    items: bytes  # pickled, so that what can't be unpickled is told of these items
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An exception on its way: pickled where it can be, and in words."""
+
+    pickled: bytes | None
+    is_exception: bool
+    reason: str
+    traceback: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task."""
+
+    number: int
+    drawn: int  # rows whose function was called
+    failed: dict[int, Failed]
+    parts: tuple  # a leaf each: what isn't shared, None for what is
+    left: bool = False  # not finished: its epoch has ended
+
+
+def main(
+    connection: Connection,
+    number: int,
+    job: Job | bytes,
+    memory: SharedBatches,
+    parent: int | None,
+    folder: str,
+    environment: dict[str, str],
+) -> None:
+    """Work until the connection says END, or the process that started this one is gone."""
+    # Ctrl+C goes to all processes of a terminal. The parent alone decides what follows from it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    try:
+        try:
+            job = _begin(job, folder, environment)
+        except BaseException as error:
+            connection.send_bytes(pickle.dumps(_failed(error)))
+            return
+        connection.send_bytes(READY)
+        while (message := _next(connection, parent)) != END:
+            connection.send_bytes(pickle.dumps(_do(pickle.loads(message), number, job, memory)))
+    except (EOFError, ConnectionError):
+        return  # the parent is gone, or doesn't want any more
+
+
+def _begin(job: Job | bytes, folder: str, environment: dict[str, str]) -> Job:
+    if isinstance(job, bytes):
+        # A process from a server has the server's folder and environment, which may be old.
+        os.environ.update(environment)
+        os.chdir(folder)
+        job = pickle.loads(job)
+    if "cv2" in sys.modules:
+        sys.modules["cv2"].setNumThreads(1)  # a process a core, and no threads beside it
+    return job
+
+
+def _next(connection: Connection, parent: int | None) -> bytes:
+    """The next message, or END where the parent has ended.
+
+    The pipe alone may not tell: a forked worker has inherited the parent's end of its own pipe.
+    """
+    while not connection.poll(LOOK):
+        if not _alive(parent):
+            return END
+    return connection.recv_bytes()
+
+
+def _alive(parent: int | None) -> bool:
+    if parent is not None:
+        return os.getppid() == parent
+    return parent_process().is_alive()
+
+
+def _do(task: Task, number: int, job: Job, memory: SharedBatches) -> Done:
+    """Fill the rows of a task."""
+    _seed_globals(job, task)
+    shared = memory.arrays(task.slot)
+    arrays = tuple(
+        np.empty((job.rows, *(leaf.shape if leaf.whole else ())), object)
+        if array is None
+        else array
+        for array, leaf in zip(shared, job.layout.leaves, strict=True)
+    )
+    failed: dict[int, Failed] = {}
+    try:
+        items = pickle.loads(task.items)
+    except Exception as error:
+        told = _failed(error)
+        return Done(task.number, task.count, dict.fromkeys(range(task.count), told), ())
+    for row, item in enumerate(items):
+        if memory.numbers[EPOCH] != task.epoch:
+            return Done(task.number, 0, {}, (), left=True)
+        memory.numbers[1 + number] = task.first + row
+        try:
+            _fill(job, task, arrays, row, item)
+        except BaseException as error:
+            failed[row] = _failed(error)
+            if not (job.skip and isinstance(error, Exception)):
+                break
+    parts = tuple(array if one is None else None for array, one in zip(arrays, shared))
+    return Done(task.number, row + 1, failed, parts)
+
+
+def _fill(job: Job, task: Task, arrays: tuple[np.ndarray, ...], row: int, item: Any) -> None:
+    layout, more = job.layout, {}
+    if job.with_rng:
+        more["rng"] = np.random.default_rng(_stream(job, task, task.first + row))
+    if job.into:
+        out = layout.row(arrays, row)
+        check_written(job.function(item, out, **more), out)
+    elif job.batched or all(leaf.whole for leaf in layout.leaves):
+        layout.write(job.function(item, **more), arrays, row)
+    else:
+        for array, part in zip(arrays, layout.flat(layout.checked(job.function(item, **more)))):
+            array[0] = part
+
+
+def _stream(job: Job, task: Task, place: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence(job.entropy, spawn_key=(task.of_loader, place))
+
+
+def _seed_globals(job: Job, task: Task) -> None:
+    """Random numbers of the modules' own: else forked workers would all draw the same ones."""
+    words = _stream(job, task, task.first).generate_state(4)
+    random.seed(words.tobytes())
+    np.random.seed(words)
+
+
+def _failed(error: BaseException) -> Failed:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next  # our own lines say nothing to anybody
+    text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+    try:
+        pickled = pickle.dumps(error)
+        pickle.loads(pickled)
+    except Exception:  # the class may take other arguments, or hold an open file
+        pickled = None
+    return Failed(pickled, isinstance(error, Exception), reason_of(error), text)

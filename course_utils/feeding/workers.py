@@ -1,0 +1,383 @@
+"""The worker processes of a loader, seen from the process that started them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from multiprocessing import connection, util
+from typing import Any
+
+from course_utils.feeding import worker
+from course_utils.feeding.interrupts import interrupt_held_back
+from course_utils.feeding.item_errors import WorkerError, WorkerLost, in_words
+from course_utils.feeding.shared_batches import SharedBatches
+from course_utils.feeding.worker import ENDED, EPOCH, Done, Failed, Job, Task
+
+PATIENCE = 2.0  # seconds that a function gets to return, when its process is to end
+LOOK = 1.0  # seconds from one look at all processes to the next
+ATTEMPTS = 3  # workers that may be lost with the same items, or before they begin
+# Bytes that may lie unread in a pipe, far below what it holds (Linux 200 KiB, macOS 8 KiB): who
+# writes more than it holds waits for the reader, and the two could wait for each other.
+UNREAD = 2**16 if sys.platform == "linux" else 2**12
+
+_numbering, _starting = count(1), threading.Lock()
+
+
+@dataclass(eq=False)
+class _Worker:
+    number: int
+    process: Any
+    connection: connection.Connection
+    ready: bool = False
+    tasks: dict[int, Task] = field(default_factory=dict)  # sent, oldest first
+    unread: dict[int, int] = field(default_factory=dict)  # bytes of each of them
+
+
+class Workers:
+    """So many processes, and the shared memory that they write batches into.
+
+    Args:
+        job: what each of them does; pickled, except where they are forked.
+        processes: how many.
+        start_method: "fork", "forkserver" or "spawn".
+        restart: whether a new one takes the place of one that is lost.
+        memory: the shared memory.
+
+    They start with the first task. Used by one epoch at a time, whose number is ``epoch``.
+    """
+
+    def __init__(
+        self,
+        job: Job | bytes,
+        processes: int,
+        start_method: str,
+        restart: bool,
+        memory: SharedBatches,
+    ) -> None:
+        self.job, self.restart, self.memory = job, restart, memory
+        self.context = multiprocessing.get_context(start_method)
+        self.processes = processes
+        self.epoch, self._epochs = 0, count(1)
+        self.name = f"loader-{next(_numbering)}"
+        self.crew: list[_Worker] = []
+        self._numbers = count()
+        self._unsent: deque[tuple[Task, bytes]] = deque()
+        self._busy: set[int] = set()  # slots that a task has
+        self._attempts: dict[int, int] = {}  # task, or a beginning -> workers lost with it
+        self._end = weakref.finalize(self, _end, self.crew, os.getpid(), memory.numbers)
+
+    def begin(self) -> None:
+        """Begin an epoch."""
+        self.epoch = next(self._epochs)
+        self.memory.numbers[EPOCH] = self.epoch
+
+    def leave(self) -> None:
+        """End the epoch: what was begun for it is left, and nobody waits for that."""
+        self.memory.numbers[EPOCH] = 0
+        for task, _ in self._unsent:
+            self._busy.discard(task.slot)
+        self._unsent.clear()
+
+    def close(self) -> None:
+        """End the processes; what a function does at the moment gets ``PATIENCE`` seconds."""
+        with interrupt_held_back():
+            self._end()
+
+    @property
+    def alive(self) -> bool:
+        """Whether no process has ended."""
+        return all(one.process.is_alive() for one in self.crew)
+
+    def free(self) -> list[int]:
+        """The slots that no task has, and nobody holds."""
+        slots = range(self.memory.slots)
+        return [slot for slot in slots if slot not in self._busy and not self.memory.held(slot)]
+
+    def give(self, slot: int, first: int, items: list, of_loader: int) -> Task:
+        """Have a batch made in this slot.
+
+        Raises:
+            TypeError: an item can't be pickled.
+        """
+        data = _pickled(items, first)
+        task = Task(next(self._numbers), self.epoch, of_loader, slot, first, len(items), data)
+        self._busy.add(slot)
+        self._unsent.append((task, pickle.dumps(task)))
+        while len(self.crew) < self.processes:
+            self.crew.append(self._start(len(self.crew)))
+        self._send()
+        return task
+
+    def wait(self, timeout: float | None) -> Iterator[tuple[Task, Done, _Worker]]:
+        """What is done by now, or after a wait for the first event, of at most so many seconds.
+
+        Raises:
+            WorkerLost: a process has ended.
+        """
+        for one in self._noticed(timeout):
+            yield from self._hear(one)
+        self._send()
+
+    def _noticed(self, timeout: float | None) -> list[_Worker]:
+        """Workers that have something to tell, or may have ended."""
+        if timeout == 0:
+            return self.crew[:]
+        waited_for = {one.connection: one for one in self.crew}
+        waited_for |= {one.process.sentinel: one for one in self.crew}
+        found = connection.wait(waited_for, LOOK if timeout is None else timeout)
+        # A process that was forked at a bad moment may hold a sentinel open: then look at all.
+        return list({waited_for[each]: None for each in found}) if found else self.crew[:]
+
+    def told(self, failed: Failed, one: _Worker) -> BaseException:
+        """The exception that a worker reported, with the traceback as a note."""
+        error: BaseException = WorkerError(failed.reason)
+        if failed.pickled:
+            with suppress(Exception):
+                error = pickle.loads(failed.pickled)
+        error.add_note(
+            f"Traceback of worker {one.number} (process {one.process.pid}):\n{failed.traceback}"
+        )
+        return error
+
+    def _start(self, number: int) -> _Worker:
+        forked = not isinstance(self.job, bytes)
+        here, there = None, None
+        with interrupt_held_back(), _starting:
+            # Nobody may start a process in between: it would hold `there`, and a lost worker's
+            # pipe would have no end.
+            here, there = self.context.Pipe()
+            parent = os.getpid() if forked else None
+            process = self.context.Process(
+                target=worker.main,
+                name=f"{self.name}_{number}",
+                args=(there, number, self.job, self.memory, parent, os.getcwd(), dict(os.environ)),
+                daemon=True,
+            )
+            try:
+                with _interrupt_blocked():
+                    process.start()
+            finally:
+                there.close()
+        return _Worker(number, process, here)
+
+    def _send(self) -> None:
+        """Send tasks on, each to the worker that has the fewest."""
+        while self._unsent:
+            task, data = self._unsent[0]
+            able = [one for one in self.crew if _can_take(one, len(data))]
+            if not able:
+                return
+            one = min(able, key=lambda one: len(one.tasks))
+            self._unsent.popleft()
+            one.tasks[task.number], one.unread[task.number] = task, len(data)
+            try:
+                one.connection.send_bytes(data)
+            except OSError:  # it has ended
+                self._replace(one)
+
+    def _hear(self, one: _Worker) -> Iterator[tuple[Task, Done, _Worker]]:
+        try:
+            while one.connection.poll():
+                message = one.connection.recv_bytes()
+                if message == worker.READY:
+                    one.ready = True
+                    self._attempts.pop(_beginning(one), None)
+                    continue
+                told = pickle.loads(message)
+                if isinstance(told, Failed):
+                    raise _cannot_begin(one, told) from self.told(told, one)
+                task = one.tasks.pop(told.number)
+                del one.unread[told.number]
+                self._busy.discard(task.slot)
+                self._attempts.pop(task.number, None)
+                if task.epoch == self.epoch and not told.left:
+                    yield task, told, one
+        except (EOFError, OSError):
+            self._replace(one)
+        else:
+            if not one.process.is_alive():
+                # What it wrote before its end may have come after the look at the pipe.
+                if one.connection.poll():
+                    yield from self._hear(one)
+                else:
+                    self._replace(one)
+
+    def _replace(self, one: _Worker) -> None:
+        """Put a new worker in the place of one that has ended; raises where that isn't asked for.
+
+        Raises:
+            WorkerLost: always without ``restart``; with it, where new ones are lost as well.
+        """
+        if one not in self.crew:  # replaced already
+            return
+        with suppress(OSError, ValueError):
+            one.process.kill()  # where only its pipe has ended
+        one.process.join(PATIENCE)
+        held = [task for task in one.tasks.values() if task.epoch == self.epoch]
+        for task in one.tasks.values():
+            if task not in held:
+                self._busy.discard(task.slot)
+        cause = held[0].number if held and one.ready else _beginning(one)
+        self._attempts[cause] = self._attempts.get(cause, 0) + 1
+        code = one.process.exitcode
+        never_began = not one.ready and code is not None and code > 0
+        if util.is_exiting() or self.memory.numbers[EPOCH] == ENDED:
+            raise RuntimeError("The epoch can't go on: its workers have been ended.") from None
+        if not self.restart or never_began or self._attempts[cause] >= ATTEMPTS:
+            raise self._lost(one, held, self._attempts[cause]) from None
+        self._unsent.extendleft((task, pickle.dumps(task)) for task in reversed(held))
+        one.connection.close()
+        self.crew[self.crew.index(one)] = self._start(one.number)
+
+    def _lost(self, one: _Worker, held: list[Task], attempts: int) -> WorkerLost:
+        places = [place for task in held for place in range(task.first, task.first + task.count)]
+        at = int(self.memory.numbers[1 + one.number]) if one.ready and held else None
+        at = at if at in places else None
+        code = one.process.exitcode
+        pid = one.process.pid
+        text = f"Worker {one.number} (process {pid}) {_ended(code)}"
+        if not one.ready:
+            text += " before it was ready"
+            if code is not None and code > 0:
+                text += (
+                    ": it has written why. In a script, everything that isn't a definition belongs "
+                    'behind `if __name__ == "__main__":`, since each worker imports the script'
+                )
+        text += ". "
+        if held:
+            task = held[0] if at is None else next(t for t in held if at < t.first + t.count)
+            text += f"It held {len(places)} items, from {_spans(held)}. "
+            if at is not None:
+                item = pickle.loads(task.items)[at - task.first]
+                text += f"It was at item {at} ({in_words(item)}). "
+        else:
+            text += "It held no item. "
+        if code == -_signal("SIGKILL"):
+            text += "A system without free memory ends processes so (on Linux: `dmesg` tells). "
+        if attempts >= ATTEMPTS and self.restart:
+            text += f"{attempts} workers were lost in a row here, so no further one is started."
+        elif not self.restart and one.ready:
+            text += 'With lost="restart" a new worker does these items again.'
+        return WorkerLost(text.strip(), one.number, pid, code, places, at)
+
+
+def _beginning(one: _Worker) -> int:
+    """Stands for the beginning of a worker where attempts are counted; tasks count from 0."""
+    return -1 - one.number
+
+
+def _can_take(one: _Worker, size: int) -> bool:
+    idle = one.ready and not one.tasks
+    return idle or sum(one.unread.values()) + size <= UNREAD
+
+
+def _pickled(items: list, first: int) -> bytes:
+    try:
+        return pickle.dumps(items)
+    except Exception:
+        for place, item in enumerate(items, first):
+            try:
+                pickle.dumps(item)
+            except Exception as error:
+                raise TypeError(
+                    f"Item {place} ({in_words(item)}) can't be sent to a worker process: {error}. "
+                    "Give items that can be pickled, such as paths, and open them in the function."
+                ) from error
+        raise
+
+
+def _cannot_begin(one: _Worker, failed: Failed) -> WorkerLost:
+    return WorkerLost(
+        f"Worker {one.number} can't begin: {failed.reason}. It must be able to import the module "
+        "of the function, with all that this one imports; its traceback stands above.",
+        one.number,
+        one.process.pid,
+        None,
+        [],
+        None,
+    )
+
+
+def _ended(code: int | None) -> str:
+    if code is None:
+        return "can't be reached any more"
+    if code < 0:
+        with suppress(ValueError):
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"was ended by signal {-code}"
+    return f"has exited with code {code}"
+
+
+def _signal(name: str) -> int:
+    return int(getattr(signal, name, 0))
+
+
+def _spans(tasks: list[Task]) -> str:
+    return ", ".join(
+        f"{task.first} to {task.first + task.count - 1}" if task.count > 1 else f"{task.first}"
+        for task in tasks
+    )
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """A new process inherits that Ctrl+C waits; it ignores it as soon as it can."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(crew: list[_Worker], owner: int, numbers: Any) -> None:
+    """End processes: ask, wait, then insist. Also when the interpreter exits."""
+    if os.getpid() != owner:  # a forked process has inherited the object, not the workers
+        return
+    numbers[EPOCH] = ENDED
+    for one in crew:
+        with suppress(OSError):
+            one.connection.send_bytes(worker.END)
+    deadline = time.monotonic() + PATIENCE
+    while alive := [one for one in crew if one.process.is_alive()]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
+        _drain(alive, min(left, 0.1))
+    for one in alive:
+        one.process.terminate()
+    for one in alive:
+        one.process.join(PATIENCE / 2)
+        if one.process.is_alive():
+            one.process.kill()
+            one.process.join(PATIENCE)
+    for one in crew:
+        one.connection.close()
+        with suppress(ValueError):
+            one.process.close()
+    crew.clear()
+
+
+def _drain(crew: list[_Worker], timeout: float) -> None:
+    """Read what workers write, so that none waits for a reader."""
+    waited_for = {one.connection: one for one in crew if not one.connection.closed}
+    sentinels = [one.process.sentinel for one in crew]
+    for each in connection.wait([*waited_for, *sentinels], timeout):
+        if each in waited_for:
+            try:
+                each.recv_bytes()
+            except (EOFError, OSError):
+                each.close()
