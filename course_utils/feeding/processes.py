@@ -31,6 +31,7 @@ from course_utils.feeding.item_errors import (
 )
 from course_utils.feeding.layout import TEXT, WrongElement
 from course_utils.feeding.loading import Loader
+from course_utils.feeding.lost_workers import GUARD
 from course_utils.feeding.process_epoch import ProcessEpoch
 from course_utils.feeding.shared_batches import NoRoom, SharedBatches, check_room
 from course_utils.feeding.worker import Job
@@ -197,9 +198,7 @@ class ProcessLoader(Loader):
         """Begin an epoch: a generator, whose processes start with its first element."""
         if getattr(current_process(), "_inheriting", False):
             raise RuntimeError(
-                "An epoch was begun while a worker process imports the main script. Put everything "
-                'that isn\'t a definition behind `if __name__ == "__main__":`, since each worker '
-                "imports the script."
+                f"An epoch was begun while a worker process imports the main script. {GUARD}"
             )
         epoch = ProcessEpoch(self, self._epochs)
         self._epochs += 1

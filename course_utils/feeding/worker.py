@@ -26,7 +26,7 @@ READY = b"ready"
 END = b""
 LOOK = 1.0  # seconds from one look at the parent to the next
 # The first shared number is the epoch that goes on, 0 between epochs. After it stands, for each
-# worker, the place of the item that it works on.
+# worker, the place of the item that it works on, -1 between tasks.
 EPOCH = 0
 ENDED = -1  # instead of an epoch: the workers are to end
 
@@ -101,7 +101,9 @@ def main(
             return
         connection.send_bytes(READY)
         while (message := _next(connection, parent)) != END:
-            connection.send_bytes(pickle.dumps(_do(pickle.loads(message), number, job, memory)))
+            done = _do(pickle.loads(message), number, job, memory)
+            memory.numbers[1 + number] = -1
+            connection.send_bytes(pickle.dumps(done))
     except (EOFError, ConnectionError):
         return  # the parent is gone, or doesn't want any more
 
@@ -135,7 +137,7 @@ def _alive(parent: int | None) -> bool:
 
 
 def _do(task: Task, number: int, job: Job, memory: SharedBatches) -> Done:
-    """Fill the rows of a task."""
+    """Fill the rows of a task, as long as its epoch goes on."""
     _seed_globals(job, task)
     shared = memory.arrays(task.slot)
     arrays = tuple(

@@ -18,7 +18,7 @@ from itertools import count
 from multiprocessing import connection, util
 from typing import Any
 
-from course_utils.feeding import worker
+from course_utils.feeding import lost_workers, worker
 from course_utils.feeding.interrupts import interrupt_held_back
 from course_utils.feeding.item_errors import WorkerError, WorkerLost, in_words
 from course_utils.feeding.shared_batches import SharedBatches
@@ -75,6 +75,7 @@ class Workers:
         self._unsent: deque[tuple[Task, bytes]] = deque()
         self._busy: set[int] = set()  # slots that a task has
         self._attempts: dict[int, int] = {}  # task, or a beginning -> workers lost with it
+        memory.numbers[1:] = -1  # no worker is at an item
         self._end = weakref.finalize(self, _end, self.crew, os.getpid(), memory.numbers)
 
     def begin(self) -> None:
@@ -196,7 +197,8 @@ class Workers:
                     continue
                 told = pickle.loads(message)
                 if isinstance(told, Failed):
-                    raise _cannot_begin(one, told) from self.told(told, one)
+                    why = self.told(told, one)
+                    raise lost_workers.cannot_begin(one.number, one.process, told.reason) from why
                 task = one.tasks.pop(told.number)
                 del one.unread[told.number]
                 self._busy.discard(task.slot)
@@ -241,35 +243,13 @@ class Workers:
         self.crew[self.crew.index(one)] = self._start(one.number)
 
     def _lost(self, one: _Worker, held: list[Task], attempts: int) -> WorkerLost:
-        places = [place for task in held for place in range(task.first, task.first + task.count)]
-        at = int(self.memory.numbers[1 + one.number]) if one.ready and held else None
-        at = at if at in places else None
-        code = one.process.exitcode
-        pid = one.process.pid
-        text = f"Worker {one.number} (process {pid}) {_ended(code)}"
         if not one.ready:
-            text += " before it was ready"
-            if code is not None and code > 0:
-                text += (
-                    ": it has written why. In a script, everything that isn't a definition belongs "
-                    'behind `if __name__ == "__main__":`, since each worker imports the script'
-                )
-        text += ". "
-        if held:
-            task = held[0] if at is None else next(t for t in held if at < t.first + t.count)
-            text += f"It held {len(places)} items, from {_spans(held)}. "
-            if at is not None:
-                item = pickle.loads(task.items)[at - task.first]
-                text += f"It was at item {at} ({in_words(item)}). "
-        else:
-            text += "It held no item. "
-        if code == -_signal("SIGKILL"):
-            text += "A system without free memory ends processes so (on Linux: `dmesg` tells). "
-        if attempts >= ATTEMPTS and self.restart:
-            text += f"{attempts} workers were lost in a row here, so no further one is started."
-        elif not self.restart and one.ready:
-            text += 'With lost="restart" a new worker does these items again.'
-        return WorkerLost(text.strip(), one.number, pid, code, places, at)
+            return lost_workers.lost_before_ready(one.number, one.process)
+        follows = 'With lost="restart" a new worker does these items again.'
+        if self.restart:
+            follows = f"{attempts} workers were lost in a row here, so no further one is started."
+        at = int(self.memory.numbers[1 + one.number])
+        return lost_workers.lost(one.number, one.process, held, at, follows)
 
 
 def _beginning(one: _Worker) -> int:
@@ -295,39 +275,6 @@ def _pickled(items: list, first: int) -> bytes:
                     "Give items that can be pickled, such as paths, and open them in the function."
                 ) from error
         raise
-
-
-def _cannot_begin(one: _Worker, failed: Failed) -> WorkerLost:
-    return WorkerLost(
-        f"Worker {one.number} can't begin: {failed.reason}. It must be able to import the module "
-        "of the function, with all that this one imports; its traceback stands above.",
-        one.number,
-        one.process.pid,
-        None,
-        [],
-        None,
-    )
-
-
-def _ended(code: int | None) -> str:
-    if code is None:
-        return "can't be reached any more"
-    if code < 0:
-        with suppress(ValueError):
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"was ended by signal {-code}"
-    return f"has exited with code {code}"
-
-
-def _signal(name: str) -> int:
-    return int(getattr(signal, name, 0))
-
-
-def _spans(tasks: list[Task]) -> str:
-    return ", ".join(
-        f"{task.first} to {task.first + task.count - 1}" if task.count > 1 else f"{task.first}"
-        for task in tasks
-    )
 
 
 @contextmanager

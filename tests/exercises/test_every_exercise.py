@@ -31,17 +31,28 @@ def said(task, answer):
     return shown.status, shown.message
 
 
-@each_exercise
-def test_each_answer_is_told_the_same_in_any_order(task):
-    """Each mistake gets its message, also when the very same function is checked again.
-
-    What a check leaves behind must not matter, nor what it wore out, nor what was tried before.
-    """
-    for mistake in (*task.mistakes, *reversed(task.mistakes)):
+def is_told_the_same(task, mistakes):
+    for mistake in mistakes:
         assert said(task, mistake.answer) == ("Wrong", mistake.message), mistake.answer.__name__
     assert workspace.progress().solved == set()
     assert [said(task, task.solution) for _ in range(2)] == [("Right", task.right)] * 2
     assert workspace.progress().solved == {task.id}
+
+
+@each_exercise
+def test_each_answer_is_told_the_same_backwards(task):
+    """Each mistake gets its message, from the last to the first: in a kernel they run forwards.
+
+    What a check leaves behind must not matter, nor what was tried before.
+    """
+    is_told_the_same(task, reversed(task.mistakes))
+
+
+@pytest.mark.soak
+@each_exercise
+def test_each_answer_is_told_the_same_again(task):
+    """Also when the very same function is checked again: nothing may be worn out."""
+    is_told_the_same(task, (*task.mistakes, *reversed(task.mistakes)))
 
 
 def words(code):

@@ -1,0 +1,83 @@
+"""What is said of a worker process that has ended, or can't begin."""
+
+from __future__ import annotations
+
+import pickle
+import signal
+from contextlib import suppress
+from typing import Any
+
+from course_utils.feeding.item_errors import WorkerLost, in_words
+from course_utils.feeding.worker import Task
+
+GUARD = (
+    "In a script, everything that isn't a definition belongs behind "
+    '`if __name__ == "__main__":`, since each worker imports the script.'
+)
+
+
+def lost(number: int, process: Any, held: list[Task], at: int, what_follows: str) -> WorkerLost:
+    """The error for a worker that was lost at its work.
+
+    Args:
+        number: the worker's.
+        process: ``multiprocessing``'s, which has ended.
+        held: the tasks it had, oldest first.
+        at: the place of the item that it worked on; any other number where it was at none.
+        what_follows: the last sentence.
+    """
+    code, places = process.exitcode, []
+    text = [f"Worker {number} (process {process.pid}) {_ended(code)}."]
+    for task in held:
+        places += range(task.first, task.first + task.count)
+    text.append(f"It held {_items(held)}." if held else "It held no item.")
+    if at in places:
+        task = next(task for task in held if task.first <= at < task.first + task.count)
+        item = in_words(pickle.loads(task.items)[at - task.first])
+        text.append(f"It was at item {at} ({item}).")
+    if code is not None and -code == getattr(signal, "SIGKILL", None):
+        text.append("A system without free memory ends processes so (on Linux: `dmesg` tells).")
+    text.append(what_follows)
+    where = at if at in places else None
+    return WorkerLost(" ".join(text), number, process.pid, code, places, where)
+
+
+def lost_before_ready(number: int, process: Any) -> WorkerLost:
+    """The error for a worker that has ended before it could take a task."""
+    code = process.exitcode
+    text = f"Worker {number} (process {process.pid}) {_ended(code)} before it was ready."
+    if code is not None and code > 0:
+        text += f" It has written why to standard error. {GUARD}"
+    return WorkerLost(text, number, process.pid, code, [], None)
+
+
+def cannot_begin(number: int, process: Any, reason: str) -> WorkerLost:
+    """The error for a worker that can't import what it needs."""
+    return WorkerLost(
+        f"Worker {number} can't begin: {reason}. It must be able to import the module of the "
+        "function, with all that this one imports; its traceback stands above.",
+        number,
+        process.pid,
+        None,
+        [],
+        None,
+    )
+
+
+def _ended(code: int | None) -> str:
+    if code is None:
+        return "can't be reached any more"
+    if code < 0:
+        with suppress(ValueError):
+            return f"was ended by {signal.Signals(-code).name}"
+        return f"was ended by signal {-code}"
+    return f"has exited with code {code}"
+
+
+def _items(tasks: list[Task]) -> str:
+    spans = [
+        f"{task.first} to {task.first + task.count - 1}" if task.count > 1 else f"{task.first}"
+        for task in tasks
+    ]
+    count = sum(task.count for task in tasks)
+    return f"item {spans[0]}" if count == 1 else f"{count} items, from {', '.join(spans)}"
