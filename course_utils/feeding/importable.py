@@ -27,7 +27,9 @@ def packed(job: Any, function: Any, start_method: str) -> bytes:
 
     Raises:
         TypeError: a worker couldn't unpickle it, with the cure.
+        RuntimeError: a worker couldn't begin, since the main script has no file.
     """
+    _check_main()
     into = io.BytesIO()
     pickler = _Pickler(into)
     name = getattr(function, "__qualname__", type(function).__qualname__)
@@ -62,6 +64,17 @@ class _Pickler(pickle.Pickler):
             self.of_main.add(thing.__qualname__)
 
 
+def _check_main() -> None:
+    """Raise where a new process would look for a main script that is no file, and fail."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is None and path is not None and not os.path.isfile(path):
+        raise RuntimeError(
+            f"The program was read from {path}, and each worker process would read it again from "
+            f"there, which it can't. Save it in a file and run that, or use `python -c`.{_fork()}"
+        )
+
+
 def _main_can_be_imported() -> bool:
     """Whether a new process would run the main script again, under another name."""
     main = sys.modules["__main__"]
@@ -74,5 +87,5 @@ def _fork() -> str:
         return ""
     return (
         ' start_method="fork" would do without, but a fork of a process that runs TensorFlow\'s '
-        "threads may hang"
+        "threads may hang."
     )

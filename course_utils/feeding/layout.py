@@ -167,21 +167,21 @@ def _leaf(spec: Any, place: str) -> Leaf:
 
 def _parts(element: Any, signature: Any, place: str) -> Iterator[Any]:
     """The parts of an element in the order of the leaves; raises WrongElement."""
-    if isinstance(signature, Mapping):
+    if isinstance(signature, Leaf):
+        yield element
+    elif isinstance(signature, Mapping):
         if not isinstance(element, Mapping) or element.keys() != signature.keys():
             expected = f"a dict with the keys {keys(signature)}"
             raise WrongElement(f"{_at(place)}found {described(element)}, expected {expected}")
         for key in signature:
             yield from _parts(element[key], signature[key], f"{place}[{key!r}]")
-    elif isinstance(signature, tuple):
+    else:
         if not isinstance(element, tuple) or len(element) != len(signature):
             raise WrongElement(
                 f"{_at(place)}found {described(element)}, expected a tuple of {len(signature)}"
             )
         for number, part in enumerate(signature):
             yield from _parts(element[number], part, place + _step(signature, number))
-    else:
-        yield element
 
 
 def _as_numpy(value: Any, leaf: Leaf) -> Any:
@@ -274,6 +274,8 @@ def _step(structure: tuple, number: int) -> str:
 
 
 def _structure(signature: Any, parts: Iterator[Any]) -> Any:
+    if isinstance(signature, Leaf):  # first what is usual: asking for a Mapping takes longer
+        return next(parts)
     if isinstance(signature, Mapping):
         return {key: _structure(signature[key], parts) for key in signature}
     if isinstance(signature, tuple):

@@ -100,16 +100,15 @@ class ProcessEpoch:
 
     def _take(self) -> _Batch:
         """Wait for the oldest batch or, where the order is free, for any."""
-        timeout: float | None = 0.0  # whoever has ended is noticed at every batch
         while True:
-            for task, done, one in self.workers.wait(timeout):
-                self._arrived(task, done, one)
             candidates = islice(self.ordered, 1) if self.loader.ordered else self.ordered
-            for batch in candidates:
-                if batch.arrived:
-                    self.ordered.remove(batch)
-                    return self._own(batch)
-            timeout = None
+            found = next((batch for batch in candidates if batch.arrived), None)
+            # Where one is there, too: whoever has ended is noticed at every batch.
+            for task, done, one in self.workers.wait(0.0 if found else None):
+                self._arrived(task, done, one)
+            if found:
+                self.ordered.remove(found)
+                return self._own(found)
 
     def _arrived(self, task: Task, done: Done, one: Any) -> None:
         batch = next(batch for batch in self.ordered if batch.task is task)

@@ -7,7 +7,6 @@ nothing is left of it, however the processes end.
 
 from __future__ import annotations
 
-import errno
 import math
 import os
 import shutil
@@ -23,7 +22,7 @@ FOLDER = "/dev/shm"  # where Arena puts its files on Linux
 MIB = 2**20
 
 
-class NoRoom(OSError):
+class NoRoom(MemoryError):
     """The memory that processes can share is too small, or full."""
 
 
@@ -105,8 +104,8 @@ ALONE = _references()
 
 def check_room(size: int, slots: int) -> None:
     """Raise NoRoom where the system says that so many bytes aren't free."""
-    if os.path.isdir(FOLDER) and (free := shutil.disk_usage(FOLDER).free) < size:
-        raise NoRoom(errno.ENOSPC, _no_room(size, slots, free))
+    if os.path.isdir(FOLDER) and shutil.disk_usage(FOLDER).free < size:
+        raise NoRoom(_no_room(size, slots))
 
 
 def _reserve(size: int, slots: int) -> Arena:
@@ -117,14 +116,15 @@ def _reserve(size: int, slots: int) -> Arena:
         try:
             os.posix_fallocate(arena.fd, 0, size)
         except OSError as error:
-            raise NoRoom(error.errno, _no_room(size, slots, 0)) from error
+            raise NoRoom(_no_room(size, slots)) from error
     return arena
 
 
-def _no_room(size: int, slots: int, free: int) -> str:
+def _no_room(size: int, slots: int) -> str:
+    free = shutil.disk_usage(FOLDER).free if os.path.isdir(FOLDER) else 0
     return (
-        f"The loader needs {size / MIB:.1f} MiB of shared memory, for {slots} batches of "
-        f"{size / slots / MIB:.2g} MiB, and {FOLDER} has {free / MIB:.1f} MiB free. Give it more "
+        f"The loader needs {size / MIB:,.1f} MiB of shared memory, for {slots} batches of "
+        f"{size / slots / MIB:,.1f} MiB, and {FOLDER} has {free / MIB:,.1f} MiB free. Give it more "
         "(docker run --shm-size=1g; a Kubernetes emptyDir with medium: Memory), or need less: "
         "smaller batches, a smaller `ahead`, fewer processes, uint8 instead of float32."
     )

@@ -126,19 +126,18 @@ class Workers:
         Raises:
             WorkerLost: a process has ended.
         """
-        for one in self._noticed(timeout):
-            yield from self._hear(one)
-        self._send()
-
-    def _noticed(self, timeout: float | None) -> list[_Worker]:
-        """Workers that have something to tell, or may have ended."""
-        if timeout == 0:
-            return self.crew[:]
         waited_for = {one.connection: one for one in self.crew}
         waited_for |= {one.process.sentinel: one for one in self.crew}
         found = connection.wait(waited_for, LOOK if timeout is None else timeout)
-        # A process that was forked at a bad moment may hold a sentinel open: then look at all.
-        return list({waited_for[each]: None for each in found}) if found else self.crew[:]
+        for each in found:
+            one = waited_for[each]
+            yield from self._hear(one) if each is one.connection else self._ended(one)
+        if not found and timeout is None:
+            # A process that was forked at a bad moment may hold a sentinel open: look at all.
+            for one in self.crew[:]:
+                if not one.process.is_alive():
+                    yield from self._ended(one)
+        self._send()
 
     def told(self, failed: Failed, one: _Worker) -> BaseException:
         """The exception that a worker reported, with the traceback as a note."""
@@ -188,32 +187,32 @@ class Workers:
                 self._replace(one)
 
     def _hear(self, one: _Worker) -> Iterator[tuple[Task, Done, _Worker]]:
+        """Take a message."""
         try:
-            while one.connection.poll():
-                message = one.connection.recv_bytes()
-                if message == worker.READY:
-                    one.ready = True
-                    self._attempts.pop(_beginning(one), None)
-                    continue
-                told = pickle.loads(message)
-                if isinstance(told, Failed):
-                    why = self.told(told, one)
-                    raise lost_workers.cannot_begin(one.number, one.process, told.reason) from why
-                task = one.tasks.pop(told.number)
-                del one.unread[told.number]
-                self._busy.discard(task.slot)
-                self._attempts.pop(task.number, None)
-                if task.epoch == self.epoch and not told.left:
-                    yield task, told, one
+            message = one.connection.recv_bytes()
         except (EOFError, OSError):
             self._replace(one)
-        else:
-            if not one.process.is_alive():
-                # What it wrote before its end may have come after the look at the pipe.
-                if one.connection.poll():
-                    yield from self._hear(one)
-                else:
-                    self._replace(one)
+            return
+        if message == worker.READY:
+            one.ready = True
+            self._attempts.pop(_beginning(one), None)
+            return
+        told = pickle.loads(message)
+        if isinstance(told, Failed):
+            why = self.told(told, one)
+            raise lost_workers.cannot_begin(one.number, one.process, told.reason) from why
+        task = one.tasks.pop(told.number)
+        del one.unread[told.number]
+        self._busy.discard(task.slot)
+        self._attempts.pop(task.number, None)
+        if task.epoch == self.epoch and not told.left:
+            yield task, told, one
+
+    def _ended(self, one: _Worker) -> Iterator[tuple[Task, Done, _Worker]]:
+        """Take what a worker wrote before its end, and replace it."""
+        while one in self.crew and one.connection.poll():
+            yield from self._hear(one)
+        self._replace(one)
 
     def _replace(self, one: _Worker) -> None:
         """Put a new worker in the place of one that has ended; raises where that isn't asked for.
