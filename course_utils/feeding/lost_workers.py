@@ -29,11 +29,11 @@ def lost(number: int, process: Any, held: list[Task], at: int, what_follows: str
     code, places = process.exitcode, []
     text = [f"Worker {number} (process {process.pid}) {_ended(code)}."]
     for task in held:
-        places += range(task.first, task.first + task.count)
-    text.append(f"It held {_items(held)}." if held else "It held no item.")
+        places += range(task.first, task.first + len(task.items))
+    text.append(f"It held {_items(places)}." if held else "It held no item.")
     if at in places:
-        task = next(task for task in held if task.first <= at < task.first + task.count)
-        item = in_words(pickle.loads(task.items)[at - task.first])
+        task = next(task for task in held if task.first <= at < task.first + len(task.items))
+        item = in_words(pickle.loads(task.items[at - task.first]))
         text.append(f"It was at item {at} ({item}).")
     if code is not None and -code == getattr(signal, "SIGKILL", None):
         text.append("A system without free memory ends processes so (on Linux: `dmesg` tells).")
@@ -74,10 +74,12 @@ def _ended(code: int | None) -> str:
     return f"has exited with code {code}"
 
 
-def _items(tasks: list[Task]) -> str:
-    spans = [
-        f"{task.first} to {task.first + task.count - 1}" if task.count > 1 else f"{task.first}"
-        for task in tasks
-    ]
-    count = sum(task.count for task in tasks)
-    return f"item {spans[0]}" if count == 1 else f"{count} items, from {', '.join(spans)}"
+def _items(places: list[int]) -> str:
+    """So many items, and which, in ascending order."""
+    if len(places) == 1:
+        return f"item {places[0]}"
+    there = set(places)
+    begins = [place for place in places if place - 1 not in there]
+    ends = [place for place in places if place + 1 not in there]
+    spans = [f"{begin} to {end}" if begin < end else f"{begin}" for begin, end in zip(begins, ends)]
+    return f"{len(places)} items, from {', '.join(spans)}"

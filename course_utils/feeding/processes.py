@@ -111,6 +111,8 @@ class ProcessLoader(Loader):
         NoRoom: there isn't as much shared memory as the batches take.
         TypeError, ValueError: at once, for arguments that don't fit, or a function that workers
             can't import.
+        RuntimeError: at once, where the main script was read from no file; from an epoch that a
+            script without ``if __name__ == "__main__":`` begins in a worker.
 
     Without ``persistent``, an epoch's processes end with it: at its end, when its iterator is
     closed or forgotten, at an error, an interrupt, and when the interpreter exits. What runs at
@@ -213,7 +215,10 @@ class ProcessLoader(Loader):
     def borrow_workers(self) -> Workers:
         """Workers that no other epoch uses: those of an epoch before, or new ones."""
         while self._idle:
-            workers = self._idle.pop()
+            try:
+                workers = self._idle.pop()
+            except IndexError:  # another thread was quicker
+                break
             if workers.alive:
                 return workers
             workers.close()

@@ -11,6 +11,7 @@ import random
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
@@ -54,8 +55,7 @@ class Task:
     of_loader: int  # the loader's epoch, from 0: for random numbers
     slot: int
     first: int  # the place of its first item
-    count: int
-    items: bytes  # pickled, so that what can't be unpickled is told of these items
+    items: list[bytes | Failed]  # each pickled by itself, so that it fails by itself
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ def main(
     parent: int | None,
     folder: str,
     environment: dict[str, str],
+    search: list[str],
 ) -> None:
     """Work until the connection says END, or the process that started this one is gone."""
     # Ctrl+C goes to all processes of a terminal. The parent alone decides what follows from it.
@@ -95,9 +96,9 @@ def main(
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     try:
         try:
-            job = _begin(job, folder, environment)
+            job = _begin(job, folder, environment, search)
         except BaseException as error:
-            connection.send_bytes(pickle.dumps(_failed(error)))
+            connection.send_bytes(pickle.dumps(failed(error)))
             return
         connection.send_bytes(READY)
         while (message := _next(connection, parent)) != END:
@@ -108,11 +109,14 @@ def main(
         return  # the parent is gone, or doesn't want any more
 
 
-def _begin(job: Job | bytes, folder: str, environment: dict[str, str]) -> Job:
+def _begin(job: Job | bytes, folder: str, environment: dict[str, str], search: list[str]) -> Job:
     if isinstance(job, bytes):
         # A process from a server has the server's folder and environment, which may be old.
+        os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
+        # multiprocessing puts the first folder of all in the place of "", the present one.
+        sys.path[:] = search
         job = pickle.loads(job)
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)  # a process a core, and no threads beside it
@@ -146,38 +150,40 @@ def _do(task: Task, number: int, job: Job, memory: SharedBatches) -> Done:
         else array
         for array, leaf in zip(shared, job.layout.leaves, strict=True)
     )
-    failed: dict[int, Failed] = {}
-    try:
-        items = pickle.loads(task.items)
-    except Exception as error:
-        told = _failed(error)
-        return Done(task.number, task.count, dict.fromkeys(range(task.count), told), ())
-    for row, item in enumerate(items):
+    failures: dict[int, Failed] = {}
+    for row, item in enumerate(task.items):
         if memory.numbers[EPOCH] != task.epoch:
             return Done(task.number, 0, {}, (), left=True)
         memory.numbers[1 + number] = task.first + row
-        try:
-            _fill(job, task, arrays, row, item)
-        except BaseException as error:
-            failed[row] = _failed(error)
-            if not (job.skip and isinstance(error, Exception)):
+        if failure := item if isinstance(item, Failed) else _fill(job, task, arrays, row, item):
+            failures[row] = failure
+            if not (job.skip and failure.is_exception):
                 break
     parts = tuple(array if one is None else None for array, one in zip(arrays, shared))
-    return Done(task.number, row + 1, failed, parts)
+    return Done(task.number, row + 1, failures, parts)
 
 
-def _fill(job: Job, task: Task, arrays: tuple[np.ndarray, ...], row: int, item: Any) -> None:
+def _fill(
+    job: Job, task: Task, arrays: tuple[np.ndarray, ...], row: int, pickled: bytes
+) -> Failed | None:
+    """Make an element and write it; return what went wrong, if anything."""
     layout, more = job.layout, {}
-    if job.with_rng:
-        more["rng"] = np.random.default_rng(_stream(job, task, task.first + row))
-    if job.into:
-        out = layout.row(arrays, row)
-        check_written(job.function(item, out, **more), out)
-    elif job.batched or all(leaf.whole for leaf in layout.leaves):
-        layout.write(job.function(item, **more), arrays, row)
-    else:
-        for array, part in zip(arrays, layout.flat(layout.checked(job.function(item, **more)))):
-            array[0] = part
+    try:
+        item = pickle.loads(pickled)
+        if job.with_rng:
+            more["rng"] = np.random.default_rng(_stream(job, task, task.first + row))
+        if job.into:
+            out = layout.row(arrays, row)
+            check_written(job.function(item, out, **more), out)
+        elif job.batched or all(leaf.whole for leaf in layout.leaves):
+            layout.write(job.function(item, **more), arrays, row)
+        else:
+            element = layout.checked(job.function(item, **more))
+            for array, part in zip(arrays, layout.flat(element)):
+                array[0] = part
+    except BaseException as error:
+        return failed(error)
+    return None
 
 
 def _stream(job: Job, task: Task, place: int) -> np.random.SeedSequence:
@@ -191,14 +197,16 @@ def _seed_globals(job: Job, task: Task) -> None:
     np.random.seed(words)
 
 
-def _failed(error: BaseException) -> Failed:
+def failed(error: BaseException) -> Failed:
+    """Make an exception ready to travel."""
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next  # our own lines say nothing to anybody
     text = "".join(traceback.format_exception(type(error), error, trace)).rstrip()
-    try:
-        pickled = pickle.dumps(error)
-        pickle.loads(pickled)
-    except Exception:  # the class may take other arguments, or hold an open file
-        pickled = None
-    return Failed(pickled, isinstance(error, Exception), reason_of(error), text)
+    reason, pickled = reason_of(error), None
+    with suppress(Exception):  # the class may take other arguments, or hold an open file
+        data = pickle.dumps(error)
+        copy = pickle.loads(data)
+        if type(copy) is type(error) and reason_of(copy) == reason:
+            pickled = data
+    return Failed(pickled, isinstance(error, Exception), reason, text)

@@ -20,7 +20,7 @@ from typing import Any
 
 from course_utils.feeding import lost_workers, worker
 from course_utils.feeding.interrupts import interrupt_held_back
-from course_utils.feeding.item_errors import WorkerError, WorkerLost, in_words
+from course_utils.feeding.item_errors import WorkerError, WorkerLost
 from course_utils.feeding.shared_batches import SharedBatches
 from course_utils.feeding.worker import ENDED, EPOCH, Done, Failed, Job, Task
 
@@ -30,6 +30,7 @@ ATTEMPTS = 3  # workers that may be lost with the same items, or before they beg
 # Bytes that may lie unread in a pipe, far below what it holds (Linux 200 KiB, macOS 8 KiB): who
 # writes more than it holds waits for the reader, and the two could wait for each other.
 UNREAD = 2**16 if sys.platform == "linux" else 2**12
+MESSAGE = 1024 if sys.platform == "linux" else 0  # bytes that each takes there beside its own
 
 _numbering, _starting = count(1), threading.Lock()
 
@@ -106,13 +107,9 @@ class Workers:
         return [slot for slot in slots if slot not in self._busy and not self.memory.held(slot)]
 
     def give(self, slot: int, first: int, items: list, of_loader: int) -> Task:
-        """Have a batch made in this slot.
-
-        Raises:
-            TypeError: an item can't be pickled.
-        """
-        data = _pickled(items, first)
-        task = Task(next(self._numbers), self.epoch, of_loader, slot, first, len(items), data)
+        """Have a batch made in this slot."""
+        data = [_pickled(item) for item in items]
+        task = Task(next(self._numbers), self.epoch, of_loader, slot, first, data)
         self._busy.add(slot)
         self._unsent.append((task, pickle.dumps(task)))
         while len(self.crew) < self.processes:
@@ -141,7 +138,8 @@ class Workers:
 
     def told(self, failed: Failed, one: _Worker) -> BaseException:
         """The exception that a worker reported, with the traceback as a note."""
-        error: BaseException = WorkerError(failed.reason)
+        kind = WorkerError if failed.is_exception else SystemExit
+        error: BaseException = kind(failed.reason)
         if failed.pickled:
             with suppress(Exception):
                 error = pickle.loads(failed.pickled)
@@ -161,7 +159,16 @@ class Workers:
             process = self.context.Process(
                 target=worker.main,
                 name=f"{self.name}_{number}",
-                args=(there, number, self.job, self.memory, parent, os.getcwd(), dict(os.environ)),
+                args=(
+                    there,
+                    number,
+                    self.job,
+                    self.memory,
+                    parent,
+                    os.getcwd(),
+                    dict(os.environ),
+                    [folder or os.getcwd() for folder in sys.path],
+                ),
                 daemon=True,
             )
             try:
@@ -180,7 +187,7 @@ class Workers:
                 return
             one = min(able, key=lambda one: len(one.tasks))
             self._unsent.popleft()
-            one.tasks[task.number], one.unread[task.number] = task, len(data)
+            one.tasks[task.number], one.unread[task.number] = task, len(data) + MESSAGE
             try:
                 one.connection.send_bytes(data)
             except OSError:  # it has ended
@@ -258,22 +265,18 @@ def _beginning(one: _Worker) -> int:
 
 def _can_take(one: _Worker, size: int) -> bool:
     idle = one.ready and not one.tasks
-    return idle or sum(one.unread.values()) + size <= UNREAD
+    return idle or sum(one.unread.values()) + size + MESSAGE <= UNREAD
 
 
-def _pickled(items: list, first: int) -> bytes:
+def _pickled(item: Any) -> bytes | Failed:
     try:
-        return pickle.dumps(items)
-    except Exception:
-        for place, item in enumerate(items, first):
-            try:
-                pickle.dumps(item)
-            except Exception as error:
-                raise TypeError(
-                    f"Item {place} ({in_words(item)}) can't be sent to a worker process: {error}. "
-                    "Give items that can be pickled, such as paths, and open them in the function."
-                ) from error
-        raise
+        return pickle.dumps(item)
+    except Exception as error:
+        text = (
+            f"can't be sent to a worker process: {error}. Give items that can be pickled, such as "
+            "paths, and open them in the function"
+        )
+        return worker.failed(TypeError(text))
 
 
 @contextmanager
