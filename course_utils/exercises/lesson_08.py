@@ -65,6 +65,10 @@ ITEMS_SHARE_TOO_MUCH = (
 ITEM_FORGOTTEN = (
     "`per_item` is missing: beside its share of the journey, the consumer pays it for each item."
 )
+THREE_APART = (
+    "The consumer's two parts are compared with each other. It pays both, one after the other: "
+    "`per_item + per_batch / batch_size`. Only workers and consumer work at the same time."
+)
 PER_BATCH = "This is what a batch takes. What an item takes is asked for: divide by `batch_size`."
 FASTER_COUNTS = (
     "The faster part sets the pace here, and it can't: it has to wait for the slower one. Take "
@@ -205,7 +209,12 @@ def _returns_the_gain(cost, batch_size, per_batch, per_item, workers):
     return cost / max(cost / workers, per_item + per_batch / batch_size)
 
 
+def _three_apart(cost, batch_size, per_batch, per_item, workers):
+    return max(cost / workers, per_batch / batch_size, per_item)
+
+
 BREAK_EVEN_MISTAKES = (
+    Mistake(_three_apart, THREE_APART),
     Mistake(_adds, ADDED),
     Mistake(_does_everything_itself, DONE_ALONE),
     Mistake(_divides_everything, ALL_DIVIDED),
@@ -1793,7 +1802,7 @@ EXERCISES = (
             "The workers need `cost / workers` for an item, since each makes another batch. Of the "
             "journey an item pays its share, `per_batch / batch_size`.",
             "The slower of the two sets the pace, the other one waits for it: `max` of `cost / "
-            "workers` and of `per_item + per_batch / batch_size`.",
+            "workers` and of the consumer's part, which is `per_item` and the share together.",
         ),
         mistakes=BREAK_EVEN_MISTAKES,
         right=(
