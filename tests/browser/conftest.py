@@ -152,7 +152,9 @@ class Lesson:
         self.page.click(".lm-MenuBar-itemLabel:text-is('Run')")
         self.page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
         count = "filter(cell => cell.cell_type === 'code').every(cell => cell.execution_count)"
-        self.page.wait_for_function(f"{CELLS}.{count}", timeout=limit * 1000)
+        # An error ends the run, with cells behind it that never get a number.
+        error = "some(cell => (cell.outputs || []).some(out => out.output_type === 'error'))"
+        self.page.wait_for_function(f"{CELLS}.{count} || {CELLS}.{error}", timeout=limit * 1000)
         self.wait_until_idle()
 
     def wait_until_idle(self):

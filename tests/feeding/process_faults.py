@@ -1,8 +1,9 @@
 """What may happen to a process loader, again and again, in a process of its own.
 
-    python process_faults.py 60 fork early_stops 30     limit in seconds, start method, function, times
+    python process_faults.py 60 fork early_stops 30
 
-The start method may be "mixed": mostly "fork", which starts in 10 ms. Ends with a traceback of all
+That is a limit in seconds, a start method, a function and how often. The start method may be
+"mixed": mostly "fork", which starts in 10 ms. Ends with a traceback of all
 threads where it hangs, and with an error where a process, shared memory, a temporary file or an
 open file is left, or an element is lost, doubled or out of order. Run by ``test_process_faults.py``
 with small counts and by ``tests/soak`` with large ones; the functions are named there. Workers
@@ -16,8 +17,9 @@ import importlib
 import os
 import random
 import resource
+import shutil
 import signal
-import socket
+import subprocess
 import sys
 import tempfile
 import threading
@@ -68,7 +70,7 @@ def drawn(epoch):
     try:
         for value in epoch:
             found += flat([value])
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return found, bare(error)
     return found, None
 
@@ -160,7 +162,7 @@ def failing_items(times):
             errors="skip" if skip else "raise",
             ordered=ordered,
         )
-        for _ in range(2):  # the epoch after it is the same
+        for _ in range(1 + loader.persistent):  # the epoch after it is the same
             found, ended = drawn(loader())
             good = [number for number in WHOLE if number not in bad]
             if skip:
@@ -566,17 +568,12 @@ def ended_with_system_exit(times):
         errors = choice.choice(["raise", "skip"])
         loader = loader_of(choice, work.Failing(choice, [at], SystemExit), errors=errors)
         for _ in range(2):
-            found = []
-            try:
-                for value in loader():
-                    found += flat([value])
-            except SystemExit as ended:
-                assert str(ended) == f"{at} is bad"
-                assert "in __call__" in ended.__notes__[0]
-            else:
-                raise AssertionError("no SystemExit")
-            assert found == list(range(at))
-        del value
+            found, ended = drawn(loader())
+            assert isinstance(ended, SystemExit), ended
+            assert str(ended) == f"{at} is bad"
+            assert "in __call__" in ended.__notes__[0]
+            assert found == WHOLE[:at]
+        ended = None
         loader.close()
         nothing_is_left()
 
@@ -686,7 +683,7 @@ def kill_the_first():
 
 
 def items_that_cannot_travel(times):
-    """Such as can't be pickled, or not unpickled by the worker: told of the item, and of it alone."""
+    """Such as can't be pickled, or not unpickled by the worker: that item fails, and no other."""
     with module_that_is_away() as away:
         for seed in range(times):
             choice = random.Random(seed)
@@ -743,7 +740,10 @@ def module_that_is_away():
 
 
 def files_run_out(times):
-    """No more than so many files may be open: told, and nothing is left. Python's server dies of it."""
+    """No more than so many files may be open: told, and nothing is left.
+
+    Not with "forkserver": Python's server dies of it.
+    """
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     refused = 0
     for seed in range(times):
@@ -802,11 +802,10 @@ def small_memory(times):
         pages = choice.randint(1, 40)
         large = np.zeros((pages, 4096), "uint8")
         more = {"signature": large, "batch_size": 4, "into": True}
-        try:
-            loader = loader_of(choice, work.rows_of, range(64), **more)
-        except NoRoom as error:
-            assert str(error.strerror).startswith("The loader needs "), error
-            assert "MiB free. Give it more" in str(error)
+        loader, refused = made(choice, work.rows_of, range(64), **more)
+        if refused:
+            assert str(refused).startswith("The loader needs "), refused
+            assert "MiB free. Give it more" in str(refused)
             continue
         room = os.statvfs("/dev/shm")
         fill = choice.choice([0, room.f_bfree // 2, room.f_bfree])
@@ -828,6 +827,14 @@ def small_memory(times):
         loader.close()
         assert os.listdir("/dev/shm") == []
         nothing_is_left()
+
+
+def made(choice, *arguments, **more):
+    """A loader, or the error that refuses it."""
+    try:
+        return loader_of(choice, *arguments, **more), None
+    except NoRoom as error:
+        return None, bare(error)
 
 
 def sums_of(epoch):
@@ -945,7 +952,9 @@ def fit_in_tensorflow(times):
 
     for seed in range(times):
         choice = random.Random(seed)
-        loader = loader_of(choice, work.pair, signature=work.PAIR, batch_size=8)
+        persistent = seed % 2 == 0
+        more = {"signature": work.PAIR, "batch_size": 8, "persistent": persistent}
+        loader = loader_of(choice, work.pair, **more)
         keras.utils.set_random_seed(seed)
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
         model.compile("sgd", "mse")
@@ -1008,7 +1017,7 @@ def killed_with_slow_functions(times):
 def killed_with_slow_batches(times):
     """Each takes half a minute, and each item of it half a second."""
     loader = loader_of(random.Random(0), work.slowly, range(10**6), batch_size=64)
-    threading.Timer(2.0, lambda: print("ready", flush=True)).start()
+    threading.Timer(0.8, lambda: print("ready", flush=True)).start()
     next(loader())
 
 
@@ -1029,6 +1038,49 @@ def killed_at_the_start(times):
     print("ready", flush=True)
     for _ in loader():
         pass
+
+
+def parents_killed(times):
+    """Another process that does one of these: all that it has started ends by itself."""
+    kinds = [
+        killed_at_work,
+        killed_with_slow_functions,
+        killed_with_slow_batches,
+        killed_with_large_results,
+        killed_while_idle,
+        killed_at_the_start,
+    ]
+    for seed in range(times):
+        choice, kind = random.Random(seed), kinds[seed % len(kinds)]
+        command = [sys.executable, __file__, "60", METHODS[0], kind.__name__, "1"]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+        try:
+            assert child.stdout.readline() == b"ready\n"
+            time.sleep(choice.choice([0, 0.01, 0.1, 1]) * choice.random())
+            child.kill()
+            child.wait()
+            end = time.monotonic() + 5
+            while left := alive_in(child.pid):
+                assert time.monotonic() < end, (kind, left)
+                time.sleep(0.01)
+        finally:
+            child.stdout.close()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+        for left in Path(tempfile.gettempdir()).glob("pymp-*"):
+            if left.name not in BEFORE["temporary files"]:  # Python's own: it was killed
+                shutil.rmtree(left)
+        nothing_is_left()
+
+
+def alive_in(group):
+    """The processes of a group that are alive."""
+    found = []
+    for one in psutil.process_iter():
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(one.pid) == group and one.status() != psutil.STATUS_ZOMBIE:
+                found.append(one)
+    return found
 
 
 def main_thread_ends(times):
@@ -1115,7 +1167,6 @@ def begin(method, names):
         more = {"start_method": METHODS[0], "persistent": False}
         list(loader_of(choice, work.itself, range(9), **more).dataset())
         forget()
-    socket.socketpair()  # imports nothing more later
     gc.collect()
 
 

@@ -1,4 +1,4 @@
-"""Faults of a process loader, each in a process of its own under a hard limit; see process_faults."""
+"""Faults of a process loader, each in a process of its own under a limit; see process_faults."""
 
 import os
 import shutil
@@ -18,6 +18,7 @@ import course_utils
 FAULTS = Path(__file__).with_name("process_faults.py")
 SECONDS = 60
 LINUX_AND_ROOT = sys.platform == "linux" and os.geteuid() == 0
+NOISE = ("Traceback", "Exception ignored", "Fatal", "leaked")  # of an interpreter that exits
 METHODS = ["fork", "forkserver", "spawn"]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 
@@ -99,9 +100,9 @@ def all_end(group, seconds=5):
     "names_and_times",
     [
         ("early_stops", 20, "forgotten", 20, "failing_items", 10),
-        ("interrupted_anywhere", 20, "interrupted_again_and_again", 10),
-        ("two_at_once", 2, "many_threads", 3, "forked_beside", 6),
-        ("killed_and_told", 15, "killed_and_replaced", 8, "killed_again_and_again", 6),
+        ("interrupted_anywhere", 15, "interrupted_again_and_again", 6),
+        ("two_at_once", 1, "many_threads", 3, "forked_beside", 6),
+        ("killed_and_told", 9, "killed_and_replaced", 6, "killed_again_and_again", 4),
         ("killed_between_epochs", 3, "ended_by_the_function", 6, "ended_with_system_exit", 3),
         ("large_results", 1, "large_items", 1, "large_both_ways", 1, "many_small_batches", 1),
         ("stdout_of_workers", 1, "files_run_out", 12),
@@ -119,13 +120,13 @@ def test_nothing_is_lost_and_nothing_is_left(start, names_and_times):
     [
         (
             "forkserver",
-            ("early_stops", 2, "failing_items", 1, "killed_and_told", 3, "killed_and_replaced", 2),
+            ("early_stops", 1, "killed_and_told", 3, "killed_and_replaced", 1),
         ),
         (
             "forkserver",
-            ("items_that_cannot_travel", 4, "functions_that_cannot_travel", 1, "server_killed", 1),
+            ("items_that_cannot_travel", 3, "functions_that_cannot_travel", 1, "server_killed", 1),
         ),
-        ("spawn", ("early_stops", 1, "killed_and_told", 2, "large_arguments", 1)),
+        ("spawn", ("killed_and_told", 2, "large_arguments", 1)),
     ],
     ids=lambda value: value if isinstance(value, str) else value[0],
 )
@@ -136,15 +137,17 @@ def test_nothing_is_lost_with_other_start_methods(start, method, names_and_times
 
 
 def test_nothing_is_lost_through_tensorflow(start):
-    names_and_times = "early_stops_in_tensorflow", 5, "in_tensorflow", 1, "fit_in_tensorflow", 1
-    child = start("forkserver", *names_and_times)
+    """At last it exits with datasets that are half consumed: one TensorFlow for all of it."""
+    names_and_times = "early_stops_in_tensorflow", 4, "in_tensorflow", 1, "fit_in_tensorflow", 1
+    child = start("forkserver", *names_and_times, "exit_with_a_dataset", 1)
     out, err = finish(child)
     assert (child.returncode, out) == (0, "done\n"), err
+    assert not any(word in err for word in NOISE), err
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_workers_say_nothing_when_a_terminal_interrupts_them(start, method):
-    child = start(method, "interrupted_as_in_a_terminal", {"fork": 10}.get(method, 3))
+    child = start(method, "interrupted_as_in_a_terminal", 10 if method == "fork" else 2)
     out, err = finish(child)
     assert (child.returncode, out) == (0, "done\n"), err
     assert not any(word in err for word in ("Process loader", "spawn_main", "forkserver.py")), err
@@ -202,7 +205,6 @@ def test_a_whole_group_that_is_killed_leaves_nothing(start):
         ("fork", "exit_with_slow_functions"),
         ("forkserver", "exit_with_idle_workers"),
         ("forkserver", "exit_with_a_thread_at_work"),
-        ("forkserver", "exit_with_a_dataset"),
     ],
 )
 def test_the_interpreter_exits_with_workers(start, method, name):
@@ -212,7 +214,7 @@ def test_the_interpreter_exits_with_workers(start, method, name):
     _, err = finish(child)
     assert time.monotonic() - began < 10
     assert child.returncode == 0
-    assert not any(word in err for word in ("Traceback", "ignored", "Fatal", "leaked")), err
+    assert not any(word in err for word in NOISE), err
 
 
 def test_the_interpreter_exits_in_the_middle_of_a_loop(start):
