@@ -12,7 +12,7 @@ import os
 import pickle
 import sys
 from multiprocessing import get_all_start_methods
-from types import FunctionType
+from types import MethodType
 from typing import Any
 
 CURE = (
@@ -60,8 +60,11 @@ class _Pickler(pickle.Pickler):
 
     def persistent_id(self, thing: Any) -> None:
         """Called for each object; None says that it is pickled as usual."""
-        if isinstance(thing, (FunctionType, type)) and thing.__module__ == "__main__":
-            self.of_main.add(thing.__qualname__)
+        name = getattr(thing, "__qualname__", None)  # functions and classes, wrapped ones too
+        if isinstance(thing, MethodType):  # goes as its object, which is met as well
+            return
+        if name and getattr(thing, "__module__", None) == "__main__":
+            self.of_main.add(name)
 
 
 def _check_main() -> None:

@@ -94,6 +94,12 @@ class Layout:
         """One row of each array, as writable views in the structure of the signature."""
         return self.structure(array[row, ...] for array in arrays)
 
+    def check_text(self, arrays: tuple[np.ndarray, ...], row: int) -> None:
+        """Raise WrongElement where something else than text was written into a row of text."""
+        for array, leaf in zip(arrays, self.leaves, strict=True):
+            if leaf.dtype == TEXT:
+                _text(array[row], leaf)
+
     def structure(self, parts: Any) -> Any:
         """Put one value for each leaf into the structure of the signature."""
         return _structure(self.signature, iter(parts))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import signal
 from contextlib import suppress
 from typing import Any
@@ -14,6 +13,9 @@ GUARD = (
     "In a script, everything that isn't a definition belongs behind "
     '`if __name__ == "__main__":`, since each worker imports the script.'
 )
+
+
+NO_SERVER = 255  # the exit code that multiprocessing gives where its forkserver was killed
 
 
 def lost(number: int, process: Any, held: list[Task], at: int, what_follows: str) -> WorkerLost:
@@ -33,8 +35,7 @@ def lost(number: int, process: Any, held: list[Task], at: int, what_follows: str
     text.append(f"It held {_items(places)}." if held else "It held no item.")
     if at in places:
         task = next(task for task in held if task.first <= at < task.first + len(task.items))
-        item = in_words(pickle.loads(task.items[at - task.first]))
-        text.append(f"It was at item {at} ({item}).")
+        text.append(f"It was at item {at} ({in_words(task.items[at - task.first])}).")
     if code is not None and -code == getattr(signal, "SIGKILL", None):
         text.append("A system without free memory ends processes so (on Linux: `dmesg` tells).")
     text.append(what_follows)
@@ -71,6 +72,8 @@ def _ended(code: int | None) -> str:
         with suppress(ValueError):
             return f"was ended by {signal.Signals(-code).name}"
         return f"was ended by signal {-code}"
+    if code == NO_SERVER:
+        return "has exited with code 255, or Python's forkserver, its parent, was killed"
     return f"has exited with code {code}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ class ProcessEpoch:
         """The epoch as its consumer sees it: the generator that an epoch is."""
         packing = Packing(self.loader.batch_size or 1)
         self.workers = self.loader.borrow_workers()
-        error, usable = None, False
+        error, usable, hurry = None, False, True
         try:
             self.workers.begin()
             self._order()
@@ -60,12 +61,13 @@ class ProcessEpoch:
             usable = True
             if error := error or self.failures.at_the_end(self.source_error):
                 raise error
+            hurry = False
         except GeneratorExit:
-            usable = True
+            usable, hurry = True, False
             raise
         finally:
             del error  # holds this frame by its traceback
-            self._leave(usable)
+            self._leave(usable, hurry)
 
     def _order(self) -> None:
         """Order as many batches as may be under way."""
@@ -148,13 +150,16 @@ class ProcessEpoch:
         elif rows:
             yield structure(array[0] for array in batch.arrays)
 
-    def _leave(self, usable: bool) -> None:
+    def _leave(self, usable: bool, hurry: bool) -> None:
+        """Give the workers back; an error is told without waiting long for functions at work."""
         self.ended = True
+        if os.getpid() != self.workers.owner:  # a forked process has inherited the epoch
+            return
         self.ordered.clear()
         self.source_error = None
         try:
             self.workers.leave()
-            self.loader.return_workers(self.workers, usable)
+            self.loader.return_workers(self.workers, usable, hurry)
         finally:
             if self.source is not None:
                 self.loader.end_source(self.source)

@@ -10,8 +10,9 @@ cost more: a start, a function that can be imported, and items that can be pickl
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import count
 from multiprocessing import current_process, get_all_start_methods
 from typing import Any
 
@@ -35,7 +36,7 @@ from course_utils.feeding.lost_workers import GUARD
 from course_utils.feeding.process_epoch import ProcessEpoch
 from course_utils.feeding.shared_batches import NoRoom, SharedBatches, check_room
 from course_utils.feeding.worker import Job
-from course_utils.feeding.workers import Workers
+from course_utils.feeding.workers import PATIENCE, Workers
 
 __all__ = [
     "ItemError",
@@ -50,6 +51,7 @@ __all__ = [
     "safe_start_method",
 ]
 
+HURRY = 0.3  # seconds that functions at work get to return, when an error is to be told
 SPARE = 4  # slots beyond those of batches under way: the consumer's, and TensorFlow's
 
 
@@ -59,8 +61,9 @@ def safe_start_method() -> str:
     Both begin with an empty Python, so they are safe in a process that has threads, and TensorFlow
     has many: a fork copies the thread that calls it alone, and a lock that another one held stays
     taken for ever in the copy. The price is paid once for each worker, a few tenths of a second to
-    import what the function needs, and the function must be one that can be imported. Python itself
-    does the same on Linux from 3.14 on.
+    import what the function needs, and the function must be one that can be imported. A script is
+    imported as well: with ``import tensorflow`` at its top, some seconds and 200 MiB a worker, so
+    put that behind ``if __name__ == "__main__":``. Python itself does the same on Linux from 3.14.
     """
     return "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
 
@@ -116,8 +119,9 @@ class ProcessLoader(Loader):
 
     Without ``persistent``, an epoch's processes end with it: at its end, when its iterator is
     closed or forgotten, at an error, an interrupt, and when the interpreter exits. What runs at
-    that moment gets ``workers.PATIENCE`` seconds, then it is ended. When the process that started
-    them is killed, they end when their function returns. With "forkserver" and "spawn", Python
+    that moment gets ``workers.PATIENCE`` seconds, then it is ended; after an error ``HURRY``
+    seconds. When the process that started them is killed, they end when their function returns, a
+    second later at most. With "forkserver" and "spawn", Python
     itself keeps one or two small helper processes until the interpreter exits.
 
     The global random numbers of ``random`` and ``numpy.random`` are seeded anew for each batch:
@@ -175,16 +179,16 @@ class ProcessLoader(Loader):
             for leaf in self.layout.leaves
         )
         sizes = (buffers.bytes for buffers in self.buffers if buffers is not None)
-        check_room(math.ceil(sum(sizes)) * self.slots, self.slots)
+        check_room(sum(sizes) * self.slots, self.slots)
         job = Job(
-            function,
-            self.layout,
-            rows,
-            bool(self.batch_size),
-            self.into,
-            errors == "skip",
-            np.random.SeedSequence().entropy if self.seed is None else self.seed,
-            self.seed is not None,
+            function=function,
+            layout=self.layout,
+            rows=rows,
+            batched=bool(self.batch_size),
+            into=self.into,
+            skip=errors == "skip",
+            entropy=np.random.SeedSequence().entropy if self.seed is None else self.seed,
+            with_rng=self.seed is not None,
         )
         # Pickled here, and not by the standard library at the start of each process: so that it is
         # refused at once, with a sentence.
@@ -193,7 +197,7 @@ class ProcessLoader(Loader):
             if self.start_method == "fork"
             else importable.packed(job, function, self.start_method)
         )
-        self._epochs = 0
+        self._epochs = count()
         self._idle: list[Workers] = []
 
     def __call__(self) -> Iterator[Any]:
@@ -202,23 +206,29 @@ class ProcessLoader(Loader):
             raise RuntimeError(
                 f"An epoch was begun while a worker process imports the main script. {GUARD}"
             )
-        epoch = ProcessEpoch(self, self._epochs)
-        self._epochs += 1
+        if current_process().daemon:
+            raise RuntimeError(
+                "An epoch was begun in a worker process, which can't have workers of its own. Use "
+                "a ThreadLoader there."
+            )
+        epoch = ProcessEpoch(self, next(self._epochs))
         self._left_out = epoch.failures.left_out
         return epoch.elements()
 
+    def __enter__(self) -> ProcessLoader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """End the processes that a persistent loader keeps. The next epoch starts new ones."""
-        while self._idle:
-            self._idle.pop().close()
+        while workers := self._kept():
+            workers.close()
 
     def borrow_workers(self) -> Workers:
         """Workers that no other epoch uses: those of an epoch before, or new ones."""
-        while self._idle:
-            try:
-                workers = self._idle.pop()
-            except IndexError:  # another thread was quicker
-                break
+        while workers := self._kept():
             if workers.alive:
                 return workers
             workers.close()
@@ -227,9 +237,14 @@ class ProcessLoader(Loader):
         )
         return Workers(self._job, self.workers, self.start_method, self.lost == "restart", memory)
 
-    def return_workers(self, workers: Workers, usable: bool) -> None:
+    def return_workers(self, workers: Workers, usable: bool, hurry: bool) -> None:
         """Keep them for the next epoch, or end them."""
-        if self.persistent and usable and not self._idle:
+        if self.persistent and usable and workers.alive and not self._idle:
             self._idle.append(workers)
         else:
-            workers.close()
+            workers.close(HURRY if hurry else PATIENCE)
+
+    def _kept(self) -> Workers | None:
+        with suppress(IndexError):  # another thread may be quicker
+            return self._idle.pop()
+        return None

@@ -2,7 +2,7 @@
 
 A worker writes a batch there, and it is never copied or pickled. The memory has no name: it is a
 file in memory (``/dev/shm`` on Linux) that is removed from its folder as soon as it is open. So
-nothing is left of it, however the processes end.
+nothing is left of it, however the processes end. (On macOS it is such a file on the disk.)
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from multiprocessing.heap import Arena
 import numpy as np
 
 from course_utils.feeding.buffers import ALIGNMENT
+from course_utils.feeding.interrupts import interrupt_held_back
 from course_utils.feeding.layout import TEXT, Leaf
 
 FOLDER = "/dev/shm"  # where Arena puts its files on Linux
 MIB = 2**20
+CURE = (
+    "Give it more (docker run --shm-size=1g; a Kubernetes emptyDir with medium: Memory), or need "
+    "less: smaller batches, a smaller `ahead`, fewer processes, uint8 instead of float32."
+)
 
 
 class NoRoom(MemoryError):
@@ -111,7 +116,11 @@ def check_room(size: int, slots: int) -> None:
 def _reserve(size: int, slots: int) -> Arena:
     """Shared memory that is there in full: else whoever first touches a page would be killed."""
     check_room(size, slots)
-    arena = Arena(size)
+    with interrupt_held_back():  # for a moment it has a name
+        try:
+            arena = Arena(size)
+        except OSError as error:  # there is no such folder, or nothing may be written there
+            raise NoRoom(f"{FOLDER} can't be used: {error}. {CURE}") from error
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(arena.fd, 0, size)
@@ -124,9 +133,7 @@ def _no_room(size: int, slots: int) -> str:
     free = shutil.disk_usage(FOLDER).free if os.path.isdir(FOLDER) else 0
     return (
         f"The loader needs {size / MIB:,.1f} MiB of shared memory, for {slots} batches of "
-        f"{size / slots / MIB:,.1f} MiB, and {FOLDER} has {free / MIB:,.1f} MiB free. Give it more "
-        "(docker run --shm-size=1g; a Kubernetes emptyDir with medium: Memory), or need less: "
-        "smaller batches, a smaller `ahead`, fewer processes, uint8 instead of float32."
+        f"{size / slots / MIB:,.1f} MiB, and {FOLDER} has {free / MIB:,.1f} MiB free. {CURE}"
     )
 
 

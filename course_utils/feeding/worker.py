@@ -10,6 +10,7 @@ import pickle
 import random
 import signal
 import sys
+import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
@@ -52,10 +53,10 @@ class Task:
 
     number: int
     epoch: int  # among those of these workers, from 1
-    of_loader: int  # the loader's epoch, from 0: for random numbers
+    loader_epoch: int  # the loader's epoch, from 0: for random numbers
     slot: int
     first: int  # the place of its first item
-    items: list[bytes | Failed]  # each pickled by itself, so that it fails by itself
+    items: list  # on their way each is pickled by itself, so that it fails by itself
 
 
 @dataclass(frozen=True)
@@ -79,44 +80,64 @@ class Done:
     left: bool = False  # not finished: its epoch has ended
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What a process that isn't forked would have of another time, or not at all."""
+
+    folder: str
+    environment: dict[str, str]
+    search: list[str]
+
+    @classmethod
+    def of_this_process(cls) -> Setting:
+        """The setting as it is now."""
+        folder = os.getcwd()
+        return cls(folder, dict(os.environ), [each or folder for each in sys.path])
+
+    def take(self) -> None:
+        """Make it this process's own."""
+        os.environ.clear()
+        os.environ.update(self.environment)
+        os.chdir(self.folder)
+        # multiprocessing puts the first folder of all in the place of "", the present one.
+        sys.path[:] = self.search
+
+
 def main(
     connection: Connection,
     number: int,
     job: Job | bytes,
     memory: SharedBatches,
     parent: int | None,
-    folder: str,
-    environment: dict[str, str],
-    search: list[str],
+    inherited: list[Connection],
+    setting: Setting | None,
 ) -> None:
     """Work until the connection says END, or the process that started this one is gone."""
     # Ctrl+C goes to all processes of a terminal. The parent alone decides what follows from it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # a fork has the program's own handler
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    for each in inherited:
+        each.close()
     try:
         try:
-            job = _begin(job, folder, environment, search)
+            job = _begin(job, setting)
         except BaseException as error:
             connection.send_bytes(pickle.dumps(failed(error)))
             return
         connection.send_bytes(READY)
         while (message := _next(connection, parent)) != END:
-            done = _do(pickle.loads(message), number, job, memory)
+            done = _do(pickle.loads(message), number, job, memory, parent)
             memory.numbers[1 + number] = -1
             connection.send_bytes(pickle.dumps(done))
     except (EOFError, ConnectionError):
         return  # the parent is gone, or doesn't want any more
 
 
-def _begin(job: Job | bytes, folder: str, environment: dict[str, str], search: list[str]) -> Job:
-    if isinstance(job, bytes):
-        # A process from a server has the server's folder and environment, which may be old.
-        os.environ.clear()
-        os.environ.update(environment)
-        os.chdir(folder)
-        # multiprocessing puts the first folder of all in the place of "", the present one.
-        sys.path[:] = search
+def _begin(job: Job | bytes, setting: Setting | None) -> Job:
+    if setting is not None:
+        setting.take()
         job = pickle.loads(job)
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)  # a process a core, and no threads beside it
@@ -140,8 +161,13 @@ def _alive(parent: int | None) -> bool:
     return parent_process().is_alive()
 
 
-def _do(task: Task, number: int, job: Job, memory: SharedBatches) -> Done:
-    """Fill the rows of a task, as long as its epoch goes on."""
+def _do(task: Task, number: int, job: Job, memory: SharedBatches, parent: int | None) -> Done:
+    """Fill the rows of a task, as long as its epoch goes on.
+
+    Raises:
+        ConnectionError: the parent has ended.
+    """
+    looked = time.monotonic()
     _seed_globals(job, task)
     shared = memory.arrays(task.slot)
     arrays = tuple(
@@ -154,6 +180,10 @@ def _do(task: Task, number: int, job: Job, memory: SharedBatches) -> Done:
     for row, item in enumerate(task.items):
         if memory.numbers[EPOCH] != task.epoch:
             return Done(task.number, 0, {}, (), left=True)
+        if time.monotonic() > looked + LOOK:
+            looked = time.monotonic()
+            if not _alive(parent):
+                raise ConnectionError("the parent has ended")
         memory.numbers[1 + number] = task.first + row
         if failure := item if isinstance(item, Failed) else _fill(job, task, arrays, row, item):
             failures[row] = failure
@@ -175,6 +205,7 @@ def _fill(
         if job.into:
             out = layout.row(arrays, row)
             check_written(job.function(item, out, **more), out)
+            layout.check_text(arrays, row)
         elif job.batched or all(leaf.whole for leaf in layout.leaves):
             layout.write(job.function(item, **more), arrays, row)
         else:
@@ -187,7 +218,7 @@ def _fill(
 
 
 def _stream(job: Job, task: Task, place: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence(job.entropy, spawn_key=(task.of_loader, place))
+    return np.random.SeedSequence(job.entropy, spawn_key=(task.loader_epoch, place))
 
 
 def _seed_globals(job: Job, task: Task) -> None:

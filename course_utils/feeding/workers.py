@@ -13,7 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from multiprocessing import connection, util
 from typing import Any
@@ -33,6 +33,18 @@ UNREAD = 2**16 if sys.platform == "linux" else 2**12
 MESSAGE = 1024 if sys.platform == "linux" else 0  # bytes that each takes there beside its own
 
 _numbering, _starting = count(1), threading.Lock()
+# This side's ends of all pipes, which a forked worker inherits: it must close them, or it would
+# hold its own pipe open, and not hear of its parent's end.
+_ours: weakref.WeakSet[connection.Connection] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    global _starting
+    _starting = threading.Lock()  # it is taken while a worker is forked
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 @dataclass(eq=False)
@@ -67,6 +79,7 @@ class Workers:
         memory: SharedBatches,
     ) -> None:
         self.job, self.restart, self.memory = job, restart, memory
+        self.owner = os.getpid()
         self.context = multiprocessing.get_context(start_method)
         self.processes = processes
         self.epoch, self._epochs = 0, count(1)
@@ -77,7 +90,7 @@ class Workers:
         self._busy: set[int] = set()  # slots that a task has
         self._attempts: dict[int, int] = {}  # task, or a beginning -> workers lost with it
         memory.numbers[1:] = -1  # no worker is at an item
-        self._end = weakref.finalize(self, _end, self.crew, os.getpid(), memory.numbers)
+        self._end = weakref.finalize(self, _end, self.crew, self.owner, memory.numbers)
 
     def begin(self) -> None:
         """Begin an epoch."""
@@ -86,34 +99,47 @@ class Workers:
 
     def leave(self) -> None:
         """End the epoch: what was begun for it is left, and nobody waits for that."""
+        if os.getpid() != self.owner:  # a forked process has inherited the epoch
+            return
         self.memory.numbers[EPOCH] = 0
         for task, _ in self._unsent:
             self._busy.discard(task.slot)
         self._unsent.clear()
 
-    def close(self) -> None:
-        """End the processes; what a function does at the moment gets ``PATIENCE`` seconds."""
+    def close(self, patience: float = PATIENCE) -> None:
+        """End the processes; what a function does at the moment gets so many seconds."""
         with interrupt_held_back():
-            self._end()
+            if self._end.detach():
+                _end(self.crew, self.owner, self.memory.numbers, patience)
 
     @property
     def alive(self) -> bool:
-        """Whether no process has ended."""
-        return all(one.process.is_alive() for one in self.crew)
+        """Whether they are this process's own, and none has ended."""
+        ours = os.getpid() == self.owner and self._end.alive
+        return ours and all(one.process.is_alive() for one in self.crew)
 
     def free(self) -> list[int]:
         """The slots that no task has, and nobody holds."""
         slots = range(self.memory.slots)
         return [slot for slot in slots if slot not in self._busy and not self.memory.held(slot)]
 
-    def give(self, slot: int, first: int, items: list, of_loader: int) -> Task:
-        """Have a batch made in this slot."""
-        data = [_pickled(item) for item in items]
-        task = Task(next(self._numbers), self.epoch, of_loader, slot, first, data)
+    def give(self, slot: int, first: int, items: list, loader_epoch: int) -> Task:
+        """Have a batch made in this slot.
+
+        Raises:
+            RuntimeError: this process isn't the one that began the epoch.
+        """
+        if os.getpid() != self.owner:
+            raise RuntimeError(
+                f"This epoch belongs to process {self.owner}, of which this one is a fork. Begin "
+                "one of your own."
+            )
+        task = Task(next(self._numbers), self.epoch, loader_epoch, slot, first, items)
         self._busy.add(slot)
-        self._unsent.append((task, pickle.dumps(task)))
-        while len(self.crew) < self.processes:
-            self.crew.append(self._start(len(self.crew)))
+        self._unsent.append((task, _message(task)))
+        wanted = len(self._unsent) + sum(len(one.tasks) for one in self.crew)
+        while len(self.crew) < min(self.processes, wanted):
+            self._start(len(self.crew))
         self._send()
         return task
 
@@ -148,35 +174,29 @@ class Workers:
         )
         return error
 
-    def _start(self, number: int) -> _Worker:
+    def _start(self, number: int) -> None:
+        """Start a worker, and put it into its place in the crew."""
         forked = not isinstance(self.job, bytes)
-        here, there = None, None
+        self.memory.numbers[1 + number] = -1
+        setting = None if forked else worker.Setting.of_this_process()
         with interrupt_held_back(), _starting:
             # Nobody may start a process in between: it would hold `there`, and a lost worker's
             # pipe would have no end.
             here, there = self.context.Pipe()
-            parent = os.getpid() if forked else None
+            _ours.add(here)
+            parent, inherited = (os.getpid(), list(_ours)) if forked else (None, [])
             process = self.context.Process(
                 target=worker.main,
                 name=f"{self.name}_{number}",
-                args=(
-                    there,
-                    number,
-                    self.job,
-                    self.memory,
-                    parent,
-                    os.getcwd(),
-                    dict(os.environ),
-                    [folder or os.getcwd() for folder in sys.path],
-                ),
+                args=(there, number, self.job, self.memory, parent, inherited, setting),
                 daemon=True,
             )
             try:
-                with _interrupt_blocked():
+                with _interrupt_blocked(forked):
                     process.start()
             finally:
                 there.close()
-        return _Worker(number, process, here)
+            self.crew[number : number + 1] = [_Worker(number, process, here)]
 
     def _send(self) -> None:
         """Send tasks on, each to the worker that has the fewest."""
@@ -190,8 +210,8 @@ class Workers:
             one.tasks[task.number], one.unread[task.number] = task, len(data) + MESSAGE
             try:
                 one.connection.send_bytes(data)
-            except OSError:  # it has ended
-                self._replace(one)
+            except OSError:  # it has ended; what it wrote before is read first
+                return
 
     def _hear(self, one: _Worker) -> Iterator[tuple[Task, Done, _Worker]]:
         """Take a message."""
@@ -217,8 +237,9 @@ class Workers:
 
     def _ended(self, one: _Worker) -> Iterator[tuple[Task, Done, _Worker]]:
         """Take what a worker wrote before its end, and replace it."""
-        while one in self.crew and one.connection.poll():
-            yield from self._hear(one)
+        with suppress(OSError):  # Windows: of a pipe that has ended
+            while one in self.crew and one.connection.poll():
+                yield from self._hear(one)
         self._replace(one)
 
     def _replace(self, one: _Worker) -> None:
@@ -229,8 +250,7 @@ class Workers:
         """
         if one not in self.crew:  # replaced already
             return
-        with suppress(OSError, ValueError):
-            one.process.kill()  # where only its pipe has ended
+        _kill(one.process)  # where only its pipe has ended
         one.process.join(PATIENCE)
         held = [task for task in one.tasks.values() if task.epoch == self.epoch]
         for task in one.tasks.values():
@@ -244,9 +264,9 @@ class Workers:
             raise RuntimeError("The epoch can't go on: its workers have been ended.") from None
         if not self.restart or never_began or self._attempts[cause] >= ATTEMPTS:
             raise self._lost(one, held, self._attempts[cause]) from None
-        self._unsent.extendleft((task, pickle.dumps(task)) for task in reversed(held))
+        self._unsent.extendleft((task, _message(task)) for task in reversed(held))
         one.connection.close()
-        self.crew[self.crew.index(one)] = self._start(one.number)
+        self._start(one.number)
 
     def _lost(self, one: _Worker, held: list[Task], attempts: int) -> WorkerLost:
         if not one.ready:
@@ -268,6 +288,10 @@ def _can_take(one: _Worker, size: int) -> bool:
     return idle or sum(one.unread.values()) + size + MESSAGE <= UNREAD
 
 
+def _message(task: Task) -> bytes:
+    return pickle.dumps(replace(task, items=[_pickled(item) for item in task.items]))
+
+
 def _pickled(item: Any) -> bytes | Failed:
     try:
         return pickle.dumps(item)
@@ -280,11 +304,18 @@ def _pickled(item: Any) -> bytes | Failed:
 
 
 @contextmanager
-def _interrupt_blocked() -> Iterator[None]:
-    """A new process inherits that Ctrl+C waits; it ignores it as soon as it can."""
+def _interrupt_blocked(forked: bool) -> Iterator[None]:
+    """A new process inherits that Ctrl+C waits; it ignores it as soon as it can.
+
+    A process from a server inherits from the server, which ignores it until then.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    if not forked:
+        from multiprocessing import resource_tracker  # which Windows hasn't
+
+        resource_tracker.ensure_running()  # its own start would lift the block
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -292,7 +323,7 @@ def _interrupt_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end(crew: list[_Worker], owner: int, numbers: Any) -> None:
+def _end(crew: list[_Worker], owner: int, numbers: Any, patience: float = PATIENCE) -> None:
     """End processes: ask, wait, then insist. Also when the interpreter exits."""
     if os.getpid() != owner:  # a forked process has inherited the object, not the workers
         return
@@ -300,24 +331,34 @@ def _end(crew: list[_Worker], owner: int, numbers: Any) -> None:
     for one in crew:
         with suppress(OSError):
             one.connection.send_bytes(worker.END)
-    deadline = time.monotonic() + PATIENCE
-    while alive := [one for one in crew if one.process.is_alive()]:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
-        _drain(alive, min(left, 0.1))
-    for one in alive:
-        one.process.terminate()
-    for one in alive:
-        one.process.join(PATIENCE / 2)
-        if one.process.is_alive():
-            one.process.kill()
-            one.process.join(PATIENCE)
+    for insist in (lambda process: None, lambda process: process.terminate(), _kill):
+        for one in crew:
+            insist(one.process)
+        _wait(crew, patience)
+        patience = PATIENCE / 4
     for one in crew:
         one.connection.close()
         with suppress(ValueError):
             one.process.close()
     crew.clear()
+
+
+def _wait(crew: list[_Worker], seconds: float) -> None:
+    """Wait until all have ended, at most so long."""
+    deadline = time.monotonic() + seconds
+    while alive := [one for one in crew if one.process.is_alive()]:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return
+        _drain(alive, min(left, 0.1))
+
+
+def _kill(process: Any) -> None:
+    """End a process at once, also one whose forkserver has ended and can't tell of it."""
+    process.kill()
+    if process.exitcode == lost_workers.NO_SERVER:
+        with suppress(OSError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 def _drain(crew: list[_Worker], timeout: float) -> None:
