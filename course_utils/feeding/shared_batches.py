@@ -7,6 +7,7 @@ nothing is left of it, however the processes end. (On macOS it is such a file on
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import shutil
@@ -119,8 +120,12 @@ def _reserve(size: int, slots: int) -> Arena:
     with interrupt_held_back():  # for a moment it has a name
         try:
             arena = Arena(size)
-        except OSError as error:  # there is no such folder, or nothing may be written there
-            raise NoRoom(f"{FOLDER} can't be used: {error}. {CURE}") from error
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):  # too many files are open
+                raise
+            raise NoRoom(
+                f"The loader needs shared memory, and can't make it in {FOLDER}: {error}. {CURE}"
+            ) from error
     if hasattr(os, "posix_fallocate"):
         try:
             os.posix_fallocate(arena.fd, 0, size)

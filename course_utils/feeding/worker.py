@@ -106,11 +106,10 @@ class Setting:
 def main(
     connection: Connection,
     number: int,
-    job: Job | bytes,
+    job: Job | None,
     memory: SharedBatches,
     parent: int | None,
     inherited: list[Connection],
-    setting: Setting | None,
 ) -> None:
     """Work until the connection says END, or the process that started this one is gone."""
     # Ctrl+C goes to all processes of a terminal. The parent alone decides what follows from it.
@@ -122,7 +121,7 @@ def main(
         each.close()
     try:
         try:
-            job = _begin(job, setting)
+            job = _begin(job or _sent(connection))
         except BaseException as error:
             connection.send_bytes(pickle.dumps(failed(error)))
             return
@@ -135,10 +134,14 @@ def main(
         return  # the parent is gone, or doesn't want any more
 
 
-def _begin(job: Job | bytes, setting: Setting | None) -> Job:
-    if setting is not None:
-        setting.take()
-        job = pickle.loads(job)
+def _sent(connection: Connection) -> Job:
+    """The job of a process that isn't forked: its first message."""
+    setting, job = pickle.loads(connection.recv_bytes())
+    setting.take()
+    return pickle.loads(job)
+
+
+def _begin(job: Job) -> Job:
     if "cv2" in sys.modules:
         sys.modules["cv2"].setNumThreads(1)  # a process a core, and no threads beside it
     return job

@@ -178,17 +178,18 @@ class Workers:
         """Start a worker, and put it into its place in the crew."""
         forked = not isinstance(self.job, bytes)
         self.memory.numbers[1 + number] = -1
-        setting = None if forked else worker.Setting.of_this_process()
         with interrupt_held_back(), _starting:
             # Nobody may start a process in between: it would hold `there`, and a lost worker's
             # pipe would have no end.
             here, there = self.context.Pipe()
             _ours.add(here)
-            parent, inherited = (os.getpid(), list(_ours)) if forked else (None, [])
+            job, parent, inherited = None, None, []
+            if forked:
+                job, parent, inherited = self.job, os.getpid(), list(_ours)
             process = self.context.Process(
                 target=worker.main,
                 name=f"{self.name}_{number}",
-                args=(there, number, self.job, self.memory, parent, inherited, setting),
+                args=(there, number, job, self.memory, parent, inherited),
                 daemon=True,
             )
             try:
@@ -197,6 +198,11 @@ class Workers:
             finally:
                 there.close()
             self.crew[number : number + 1] = [_Worker(number, process, here)]
+        if not forked:
+            # Not among the arguments: where they are many bytes, and the process ends before it
+            # has read them, multiprocessing waits for ever ("spawn", Python 3.11 to 3.14).
+            with suppress(OSError):
+                here.send_bytes(pickle.dumps((worker.Setting.of_this_process(), self.job)))
 
     def _send(self) -> None:
         """Send tasks on, each to the worker that has the fewest."""
