@@ -14,7 +14,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks import python_work_figure
 from benchmarks.contestant import Contestant
 from benchmarks.contestants import CONTESTANTS, find
 from benchmarks.provenance import provenance
@@ -24,8 +23,6 @@ from benchmarks.targets import targets
 from benchmarks.work import DTYPES
 
 RESULTS = Path(__file__).parent / "results"
-# What else is in the record, and the module that measures it in a process of its own.
-MODULES = {"small_records": "benchmarks.small_records", "python_work": "benchmarks.python_work"}
 LEAST_ROUNDS = 3
 FULL_PICTURES = 2048
 
@@ -41,14 +38,12 @@ def main(arguments: list[str]) -> None:
         "pictures": options.pictures,
         "left_out": {name: reason for name, reason in obstacles.items() if reason},
         "small_records": [],
-        "python_work": {},
     }
     done: dict[str, list[Runs]] = {dtype: [] for dtype in options.tables}
     began = time.monotonic()
     try:
         if not options.only:
-            for name, module in MODULES.items():
-                run_module(record, name, module, options.rounds)
+            race_small_records(record, options.rounds)
         race(running, options, began, done, record["left_out"])
     finally:  # a race that is interrupted keeps its whole rounds
         record["minutes"] = round((time.monotonic() - began) / 60, 1)
@@ -57,15 +52,14 @@ def main(arguments: list[str]) -> None:
         print(markdown(record))
 
 
-def run_module(record: dict[str, Any], name: str, module: str, rounds: int) -> None:
-    """Put what a module measures into the record, or why there is nothing."""
-    words = name.replace("_", " ")
+def race_small_records(record: dict[str, Any], rounds: int) -> None:
+    """Put the third table's rows into the record, or why there are none."""
     try:
-        record[name] = run_apart(module, rounds)
-        say(f"{words}: done")
+        record["small_records"] = run_apart("benchmarks.small_records", rounds)
+        say("small records: done")
     except RuntimeError as reason:
-        record["left_out"][words] = f"failed: {last_line(reason)}"
-        say(f"{words}: {reason}")
+        record["left_out"]["small records"] = f"failed: {last_line(reason)}"
+        say(f"small records: {reason}")
 
 
 def race(
@@ -119,9 +113,6 @@ def keep(record: dict[str, Any], options: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "race.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (folder / "race.md").write_text(markdown(record), encoding="utf-8")
-    if record["python_work"]:
-        drawn = python_work_figure.svg(record["python_work"])
-        (folder / python_work_figure.FILE).write_text(drawn, encoding="utf-8")
 
 
 def full(record: dict[str, Any], options: argparse.Namespace) -> bool:

@@ -2,8 +2,8 @@ import errno
 import gc
 import multiprocessing
 import os
-import re
 import pickle
+import re
 import shutil
 import sys
 from pathlib import Path
