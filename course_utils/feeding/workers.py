@@ -129,11 +129,7 @@ class Workers:
         Raises:
             RuntimeError: this process isn't the one that began the epoch.
         """
-        if os.getpid() != self.owner:
-            raise RuntimeError(
-                f"This epoch belongs to process {self.owner}, of which this one is a fork. Begin "
-                "one of your own."
-            )
+        self._check_owner()
         task = Task(next(self._numbers), self.epoch, loader_epoch, slot, first, items)
         self._busy.add(slot)
         self._unsent.append((task, _message(task)))
@@ -148,7 +144,9 @@ class Workers:
 
         Raises:
             WorkerLost: a process has ended.
+            RuntimeError: this process isn't the one that began the epoch.
         """
+        self._check_owner()
         waited_for = {one.connection: one for one in self.crew}
         waited_for |= {one.process.sentinel: one for one in self.crew}
         found = connection.wait(waited_for, LOOK if timeout is None else timeout)
@@ -161,6 +159,13 @@ class Workers:
                 if not one.process.is_alive():
                     yield from self._ended(one)
         self._send()
+
+    def _check_owner(self) -> None:
+        if os.getpid() != self.owner:
+            raise RuntimeError(
+                f"This epoch belongs to process {self.owner}, of which this one is a fork. Begin "
+                "one of your own."
+            )
 
     def told(self, failed: Failed, one: _Worker) -> BaseException:
         """The exception that a worker reported, with the traceback as a note."""

@@ -75,6 +75,11 @@ def slowly(item):
     return item
 
 
+def very_slowly(item):
+    time.sleep(60)
+    return item
+
+
 def a_bit_slowly(item):
     time.sleep(0.02)
     return item

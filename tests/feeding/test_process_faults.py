@@ -103,6 +103,7 @@ def all_end(group, seconds=5):
         ("interrupted_anywhere", 15, "interrupted_again_and_again", 6),
         ("two_at_once", 1, "many_threads", 3, "forked_beside", 6),
         ("killed_and_told", 9, "killed_and_replaced", 6, "killed_again_and_again", 4),
+        ("killed_beside_slow_ones", 1),
         ("killed_between_epochs", 3, "ended_by_the_function", 6, "ended_with_system_exit", 3),
         ("large_results", 1, "large_items", 1, "large_both_ways", 1, "many_small_batches", 1),
         ("stdout_of_workers", 1, "files_run_out", 12),
@@ -195,7 +196,7 @@ def test_a_whole_group_that_is_killed_leaves_nothing(start):
     os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     all_end(child.pid)
-    assert not [name for name in os.listdir("/dev/shm") if f"pym-{child.pid}-" in name]
+    assert not list(Path("/dev/shm").glob(f"pym-{child.pid}-*"))
 
 
 @pytest.mark.parametrize(

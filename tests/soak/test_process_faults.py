@@ -79,6 +79,7 @@ def run():
         ("spawn", "killed_and_told", 200),
         ("fork", "killed_again_and_again", 300),
         ("forkserver", "killed_again_and_again", 60),
+        ("mixed", "killed_beside_slow_ones", 100),
         ("fork", "killed_between_epochs", 200),
         ("forkserver", "killed_between_epochs", 50),
         ("forkserver", "server_killed", 50),
