@@ -608,7 +608,7 @@ def stdout_of_workers(times):
 
 
 def large_results(times):
-    _large(times, work.long_text, range(12))
+    _large(times, work.long_text, range(8))
 
 
 def large_items(times):
@@ -617,7 +617,7 @@ def large_items(times):
 
 
 def large_both_ways(times):
-    items = [work.long_item(number) for number in range(12)]
+    items = [work.long_item(number) for number in range(8)]
     _large(times, work.long_text_of, items)
 
 
@@ -783,7 +783,7 @@ def files_run_out(times):
         assert lost in (0, 2), lost
         BEFORE["open files"] += lost
         nothing_is_left()
-    assert refused or times < 12
+    assert refused or times < 5
 
 
 def forked_beside(times):

@@ -99,14 +99,14 @@ def all_end(group, seconds=5):
 @pytest.mark.parametrize(
     "names_and_times",
     [
-        ("early_stops", 20, "forgotten", 20, "failing_items", 10),
-        ("interrupted_anywhere", 15, "interrupted_again_and_again", 6),
+        ("early_stops", 12, "forgotten", 10, "failing_items", 5),
+        ("interrupted_anywhere", 9, "interrupted_again_and_again", 4),
         ("two_at_once", 1, "many_threads", 3, "forked_beside", 6),
-        ("killed_and_told", 9, "killed_and_replaced", 6, "killed_again_and_again", 4),
-        ("killed_beside_slow_ones", 1),
-        ("killed_between_epochs", 3, "ended_by_the_function", 6, "ended_with_system_exit", 3),
+        ("killed_and_told", 6, "killed_and_replaced", 4, "killed_again_and_again", 2),
+        ("killed_beside_slow_ones", 1, "killed_between_epochs", 2),
+        ("ended_by_the_function", 6, "ended_with_system_exit", 2),
         ("large_results", 1, "large_items", 1, "large_both_ways", 1, "many_small_batches", 1),
-        ("stdout_of_workers", 1, "files_run_out", 12),
+        ("stdout_of_workers", 1, "files_run_out", 8),
     ],
     ids=lambda names: names[0],
 )
@@ -121,15 +121,13 @@ def test_nothing_is_lost_and_nothing_is_left(start, names_and_times):
     [
         (
             "forkserver",
-            ("early_stops", 1, "killed_and_told", 3, "killed_and_replaced", 1),
-        ),
-        (
-            "forkserver",
-            ("items_that_cannot_travel", 3, "functions_that_cannot_travel", 1, "server_killed", 1),
+            ("early_stops", 1, "killed_and_told", 3, "killed_and_replaced", 1)
+            + ("items_that_cannot_travel", 2, "functions_that_cannot_travel", 1)
+            + ("server_killed", 1),
         ),
         ("spawn", ("killed_and_told", 2, "large_arguments", 1)),
     ],
-    ids=lambda value: value if isinstance(value, str) else value[0],
+    ids=METHODS[1:],
 )
 def test_nothing_is_lost_with_other_start_methods(start, method, names_and_times):
     child = start(method, *names_and_times)
@@ -139,16 +137,16 @@ def test_nothing_is_lost_with_other_start_methods(start, method, names_and_times
 
 def test_nothing_is_lost_through_tensorflow(start):
     """At last it exits with datasets that are half consumed: one TensorFlow for all of it."""
-    names_and_times = "early_stops_in_tensorflow", 4, "in_tensorflow", 1, "fit_in_tensorflow", 1
+    names_and_times = "early_stops_in_tensorflow", 2, "in_tensorflow", 1, "fit_in_tensorflow", 1
     child = start("forkserver", *names_and_times, "exit_with_a_dataset", 1)
     out, err = finish(child)
     assert (child.returncode, out) == (0, "done\n"), err
     assert not any(word in err for word in NOISE), err
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS[:2])
 def test_workers_say_nothing_when_a_terminal_interrupts_them(start, method):
-    child = start(method, "interrupted_as_in_a_terminal", 10 if method == "fork" else 2)
+    child = start(method, "interrupted_as_in_a_terminal", 6 if method == "fork" else 2)
     out, err = finish(child)
     assert (child.returncode, out) == (0, "done\n"), err
     assert not any(word in err for word in ("Process loader", "spawn_main", "forkserver.py")), err
@@ -177,8 +175,7 @@ def test_an_interrupt_ends_it_at_once(start, name):
         ("fork", "killed_with_slow_batches"),
         ("fork", "killed_with_large_results"),
         ("forkserver", "killed_with_slow_batches"),
-        ("forkserver", "killed_while_idle"),
-        ("spawn", "killed_with_slow_functions"),
+        ("spawn", "killed_while_idle"),
     ],
 )
 def test_workers_end_when_their_parent_is_killed(start, method, name):
@@ -204,7 +201,7 @@ def test_a_whole_group_that_is_killed_leaves_nothing(start):
     [
         ("fork", "exit_with_half_an_epoch"),
         ("fork", "exit_with_slow_functions"),
-        ("forkserver", "exit_with_idle_workers"),
+        ("fork", "exit_with_idle_workers"),
         ("forkserver", "exit_with_a_thread_at_work"),
     ],
 )

@@ -64,13 +64,17 @@ def kernel(tmp_path):
 
 
 def run_until_printed(client, code):
-    """Start code; return what it prints first, read as JSON."""
-    begun = client.execute(code)
+    """Start code; return what it prints first, read as JSON.
+
+    Where the code is interrupted later, the kernel must not abort the request that follows at once.
+    """
+    begun = client.execute(code, stop_on_error=False)
     while True:
         message = client.get_iopub_msg(timeout=30)
         if message["parent_header"].get("msg_id") != begun:
             continue
         assert message["msg_type"] != "error", message["content"]["evalue"]
+        assert message["content"].get("execution_state") != "idle", "ended without printing"
         if message["msg_type"] == "stream":
             return json.loads(message["content"]["text"])
 
