@@ -2,6 +2,7 @@
 
 python -m benchmarks                                  the whole race
 python -m benchmarks --rounds 2 --pictures 512 --only "floor, threads" "thread loader"
+python -m benchmarks --again python_work              one part of the stored record, measured anew
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import python_work_figure
 from benchmarks.contestant import Contestant
 from benchmarks.contestants import CONTESTANTS, find
 from benchmarks.provenance import provenance
@@ -23,6 +25,9 @@ from benchmarks.targets import targets
 from benchmarks.work import DTYPES
 
 RESULTS = Path(__file__).parent / "results"
+# What else is in the record, and the module that measures it in a process of its own.
+MODULES = {"small_records": "benchmarks.small_records", "python_work": "benchmarks.python_work"}
+SECONDS = 400  # that such a module may take; the longest takes about 200
 LEAST_ROUNDS = 3
 FULL_PICTURES = 2048
 
@@ -30,6 +35,9 @@ FULL_PICTURES = 2048
 def main(arguments: list[str]) -> None:
     """Run what was asked for; show its tables, and keep the record of the full race."""
     options = parser().parse_args(arguments)
+    if options.again:
+        renew(options.again, options.to or RESULTS, options.rounds, arguments)
+        return
     chosen = [find(name) for name in options.only] if options.only else usual(options.all)
     obstacles = {contestant.name: contestant.obstacle() for contestant in chosen}
     running = [contestant for contestant in chosen if not obstacles[contestant.name]]
@@ -38,12 +46,14 @@ def main(arguments: list[str]) -> None:
         "pictures": options.pictures,
         "left_out": {name: reason for name, reason in obstacles.items() if reason},
         "small_records": [],
+        "python_work": {},
     }
     done: dict[str, list[Runs]] = {dtype: [] for dtype in options.tables}
     began = time.monotonic()
     try:
         if not options.only:
-            race_small_records(record, options.rounds)
+            for name, module in MODULES.items():
+                run_module(record, name, module, options.rounds)
         race(running, options, began, done, record["left_out"])
     finally:  # a race that is interrupted keeps its whole rounds
         record["minutes"] = round((time.monotonic() - began) / 60, 1)
@@ -52,14 +62,33 @@ def main(arguments: list[str]) -> None:
         print(markdown(record))
 
 
-def race_small_records(record: dict[str, Any], rounds: int) -> None:
-    """Put the third table's rows into the record, or why there are none."""
+def renew(name: str, folder: Path, rounds: int, arguments: list[str]) -> None:
+    """Measure a part of a stored record again; beside it stands when, where and how."""
+    record = json.loads((folder / "race.json").read_text(encoding="utf-8"))
+    made = provenance(arguments)
+    record["left_out"].pop(_words(name), None)
+    run_module(record, name, MODULES[name], rounds)
+    if _words(name) in record["left_out"]:
+        raise SystemExit(f"{name} failed: the stored record is as it was.")
+    record.setdefault("again", {})[name] = made
+    record["targets"] = [asdict(target) for target in targets(record)]
+    write(record, folder)
+    print(markdown(record))
+
+
+def run_module(record: dict[str, Any], name: str, module: str, rounds: int) -> None:
+    """Put what a module measures into the record, or why there is nothing."""
+    words = _words(name)
     try:
-        record["small_records"] = run_apart("benchmarks.small_records", rounds)
-        say("small records: done")
+        record[name] = run_apart(module, rounds, seconds=SECONDS)
+        say(f"{words}: done")
     except RuntimeError as reason:
-        record["left_out"]["small records"] = f"failed: {last_line(reason)}"
-        say(f"small records: {reason}")
+        record["left_out"][words] = f"failed: {last_line(reason)}"
+        say(f"{words}: {reason}")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def race(
@@ -110,9 +139,17 @@ def keep(record: dict[str, Any], options: argparse.Namespace) -> None:
     if folder is None:
         say("not the full race: its record isn't kept; --to FOLDER keeps it")
         return
+    write(record, folder)
+
+
+def write(record: dict[str, Any], folder: Path) -> None:
+    """Write a record, its tables and its figure."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "race.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     (folder / "race.md").write_text(markdown(record), encoding="utf-8")
+    if record["python_work"]:
+        drawn = python_work_figure.svg(record["python_work"])
+        (folder / python_work_figure.FILE).write_text(drawn, encoding="utf-8")
 
 
 def full(record: dict[str, Any], options: argparse.Namespace) -> bool:
@@ -149,6 +186,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--tables", nargs="+", choices=DTYPES, default=DTYPES)
     top.add_argument("--only", nargs="+", metavar="ROW", help="these rows")
     top.add_argument("--all", action="store_true", help="also the variants that are not the best")
+    top.add_argument("--again", choices=MODULES, help="measure this part of the stored record anew")
     top.add_argument(
         "--to", type=Path, help="folder for the record; without it, the full race alone keeps one"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import multiprocessing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -51,3 +52,10 @@ class Contestant:
         if missing:
             return f"not installed: {', '.join(missing)}"
         return self.why_not()
+
+
+def without_forkserver() -> str | None:
+    """A sentence where workers can't be started by a server process, as on Windows."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        return None
+    return 'this system has no start method "forkserver"'

@@ -16,53 +16,67 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contestant import Epoch
-from benchmarks.work import BATCH, SHAPE, batches_of, read_into
+from benchmarks.work import BATCH, PHOTOS, Work, batches_of
 from course_utils.feeding.cores import usable_cores
 
 
-def threads(paths: list[str], dtype: str, keep: bool = False) -> Epoch:
+def threads(
+    paths: list[str],
+    dtype: str,
+    keep: bool = False,
+    work: Work = PHOTOS,
+    workers: int | None = None,
+) -> Epoch:
     """One thread a core; OpenCV releases the GIL while it decodes and resizes.
 
-    ``keep`` gives each batch memory of its own, so that its pixels can be looked at.
+    ``keep`` gives each batch memory of its own, so that its pixels can be looked at. ``work`` and
+    the number of ``workers`` may be others.
     """
     batches = batches_of(paths)
-    cores = usable_cores()
-    memory = np.zeros((len(batches) if keep else cores, BATCH, *SHAPE), dtype)
+    cores = workers or usable_cores()
+    memory = np.zeros((len(batches) if keep else cores, BATCH, *work.shape), dtype)
 
     def fill(core: int, numbers: Iterator[int]) -> None:
         for number in numbers:
             if number >= len(batches):
                 return
-            _fill(batches[number], memory[number if keep else core])
+            _fill(work, batches[number], memory[number if keep else core])
 
     def epoch() -> Iterator[np.ndarray]:
         numbers = itertools.count()  # next() of it is one step: no two threads get the same
-        workers = [threading.Thread(target=fill, args=(core, numbers)) for core in range(cores)]
-        for worker in workers:
+        crew = [threading.Thread(target=fill, args=(core, numbers)) for core in range(cores)]
+        for worker in crew:
             worker.start()
-        for worker in workers:
+        for worker in crew:
             worker.join()
         yield from _done(batches, memory)
 
     return epoch
 
 
-def processes(paths: list[str], dtype: str, keep: bool = False) -> Epoch:
+def processes(
+    paths: list[str],
+    dtype: str,
+    keep: bool = False,
+    work: Work = PHOTOS,
+    workers: int | None = None,
+) -> Epoch:
     """One process a core, started beforehand; no pixel leaves the process that made it.
 
     ``keep`` puts each batch into memory that the processes share, so that it can be looked at.
+    ``work`` and the number of ``workers`` may be others.
     """
     batches = batches_of(paths)
-    cores = usable_cores()
+    cores = workers or usable_cores()
     context = multiprocessing.get_context()
     numbers = context.Value("q", 0)
     begin, end = context.Barrier(cores + 1), context.Barrier(cores + 1)
-    shape = (len(batches) if keep else cores, BATCH, *SHAPE)
+    shape = (len(batches) if keep else cores, BATCH, *work.shape)
     raw = context.RawArray("B", int(np.prod(shape)) * np.dtype(dtype).itemsize)
     memory = _array(raw, shape, dtype)
     for core in range(cores):
         place = None if keep else core
-        details = (batches, raw, shape, dtype, place, numbers, begin, end)
+        details = (work, batches, raw, shape, dtype, place, numbers, begin, end)
         context.Process(target=_loop, args=details, daemon=True).start()
 
     def epoch() -> Iterator[np.ndarray]:
@@ -75,6 +89,7 @@ def processes(paths: list[str], dtype: str, keep: bool = False) -> Epoch:
 
 
 def _loop(
+    work: Work,
     batches: list[list[str]],
     raw: Any,
     shape: tuple[int, ...],
@@ -89,7 +104,7 @@ def _loop(
     while True:
         begin.wait()
         while (number := _next(numbers)) < len(batches):
-            _fill(batches[number], memory[number if place is None else place])
+            _fill(work, batches[number], memory[number if place is None else place])
         end.wait()
 
 
@@ -103,9 +118,9 @@ def _array(raw: Any, shape: Sequence[int], dtype: str) -> np.ndarray:
     return np.frombuffer(raw, dtype).reshape(shape)
 
 
-def _fill(batch: list[str], rows: np.ndarray) -> None:
+def _fill(work: Work, batch: list[str], rows: np.ndarray) -> None:
     for path, row in zip(batch, rows):
-        read_into(path, row)
+        work.into(path, row)
 
 
 def _done(batches: list[list[str]], memory: np.ndarray) -> Iterator[np.ndarray]:

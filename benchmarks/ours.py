@@ -1,4 +1,4 @@
-"""What the course builds and teaches: the thread loader, and rows that stand beside the race."""
+"""What the course builds and teaches: its loaders, and rows that stand beside the race."""
 
 from __future__ import annotations
 
@@ -9,30 +9,45 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks import floor
-from benchmarks.contestant import Contestant, Epoch
+from benchmarks.contestant import Contestant, Epoch, without_forkserver
 from benchmarks.work import BATCH, SHAPE, SIDE, read_into
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from course_utils.feeding.loading import Loader
 
-def loader(paths: list[str], dtype: str) -> Epoch:
+
+def threads(paths: list[str], dtype: str) -> Epoch:
     """The thread loader in a plain loop: NumPy batches, the threads write the rows."""
-    return _loader(paths, dtype)
+    return _thread_loader(paths, dtype)
 
 
-def through_from_generator(paths: list[str], dtype: str) -> Epoch:
+def threads_through_from_generator(paths: list[str], dtype: str) -> Epoch:
     """The same through ``from_generator``; float32 is made of whole batches in the graph.
 
     Without the autotuner, and so without the prefetch that TensorFlow would put at the end: the
     loader reads ahead itself, and there is nothing else to tune.
     """
-    return _without_autotuner(_in_the_graph(paths, dtype)).__iter__
+    return _without_autotuner(_in_the_graph(_thread_loader(paths, "uint8"), dtype)).__iter__
+
+
+def processes(paths: list[str], dtype: str) -> Epoch:
+    """The process loader in a plain loop: the processes write the rows, in memory they share.
+
+    They are kept between epochs, so the epoch that isn't timed starts them.
+    """
+    return _process_loader(paths, dtype)
+
+
+def processes_through_from_generator(paths: list[str], dtype: str) -> Epoch:
+    """The same through ``from_generator``, as the thread loader's row."""
+    return _without_autotuner(_in_the_graph(_process_loader(paths, "uint8"), dtype)).__iter__
 
 
 def float_rows(paths: list[str], dtype: str) -> Epoch:
     """Float32 made by the threads, row by row, so that the batch crosses as it is."""
-    return _without_autotuner(_loader(paths, "float32").dataset()).__iter__
+    return _without_autotuner(_thread_loader(paths, "float32").dataset()).__iter__
 
 
 def whole_batches(paths: list[str], dtype: str) -> Epoch:
@@ -55,8 +70,8 @@ def whole_batches(paths: list[str], dtype: str) -> Epoch:
 
 
 def with_autotuner(paths: list[str], dtype: str) -> Epoch:
-    """``through_from_generator`` as it is where nothing is said of the autotuner."""
-    return _in_the_graph(paths, dtype).__iter__
+    """The thread loader's dataset as it is where nothing is said of the autotuner."""
+    return _in_the_graph(_thread_loader(paths, "uint8"), dtype).__iter__
 
 
 def one_by_one(paths: list[str], dtype: str) -> Epoch:
@@ -73,17 +88,35 @@ def one_by_one(paths: list[str], dtype: str) -> Epoch:
     return dataset.batch(BATCH).prefetch(tf.data.AUTOTUNE).__iter__
 
 
-def _loader(paths: list[str], dtype: str):
+def _thread_loader(paths: list[str], dtype: str) -> Loader:
     from course_utils.feeding.threads import ThreadLoader
 
-    photo = SimpleNamespace(shape=SHAPE, dtype=np.dtype(dtype))
-    return ThreadLoader(read_into, paths, photo, BATCH, into=True)
+    return ThreadLoader(read_into, paths, _photo(dtype), BATCH, into=True)
 
 
-def _in_the_graph(paths: list[str], dtype: str) -> tf.data.Dataset:
+def _process_loader(paths: list[str], dtype: str) -> Loader:
+    from course_utils.feeding.processes import ProcessLoader
+
+    return ProcessLoader(
+        read_into,
+        paths,
+        _photo(dtype),
+        BATCH,
+        into=True,
+        start_method="forkserver",
+        persistent=True,
+    )
+
+
+def _photo(dtype: str) -> SimpleNamespace:
+    """The signature of a photo; TensorFlow's own would import TensorFlow into a plain loop."""
+    return SimpleNamespace(shape=SHAPE, dtype=np.dtype(dtype))
+
+
+def _in_the_graph(loader: Loader, dtype: str) -> tf.data.Dataset:
     import tensorflow as tf
 
-    dataset = _loader(paths, "uint8").dataset()
+    dataset = loader.dataset()
     if dtype == "float32":
         dataset = dataset.map(lambda photos: tf.cast(photos, tf.float32))
     return dataset
@@ -98,19 +131,39 @@ def _without_autotuner(dataset: tf.data.Dataset) -> tf.data.Dataset:
 
 
 TENSORFLOW = ("tensorflow",)
+THROUGH = (
+    "uint8 crosses; float32 is made in the graph; autotuner off: the loader reads ahead itself"
+)
 FLOORS = (
     Contestant("floor, threads", "floor", floor.threads, "one tight loop a core"),
     Contestant("floor, processes", "floor", floor.processes, "one tight loop a core"),
 )
 OURS = (
-    Contestant("thread loader", "ours", loader, "plain loop", often=True),
+    Contestant("thread loader", "ours", threads, "plain loop", often=True),
     Contestant(
         "thread loader through from_generator",
         "ours",
-        through_from_generator,
-        "uint8 crosses; float32 is made in the graph; autotuner off: the loader reads ahead itself",
+        threads_through_from_generator,
+        THROUGH,
         TENSORFLOW,
         often=True,
+    ),
+    Contestant(
+        "process loader",
+        "ours",
+        processes,
+        "plain loop; forkserver, a process a core",
+        often=True,
+        why_not=without_forkserver,
+    ),
+    Contestant(
+        "process loader through from_generator",
+        "ours",
+        processes_through_from_generator,
+        "as the thread loader's",
+        TENSORFLOW,
+        often=True,
+        why_not=without_forkserver,
     ),
 )
 ASIDE = (

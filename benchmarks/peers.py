@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.contestant import Contestant, Epoch
+from benchmarks.contestant import Contestant, Epoch, without_forkserver
 from benchmarks.work import BATCH, SHAPE, SIDE, batches_of, read, read_into
 from course_utils.feeding.cores import usable_cores
 
@@ -192,26 +192,32 @@ def spdl_ffmpeg(paths: list[str], dtype: str) -> Epoch:
     return epoch
 
 
-def pytorch(paths: list[str], dtype: str) -> Epoch:
+def pytorch(paths: list[str], dtype: str, start_method: str | None = None) -> Epoch:
     """PyTorch's ``DataLoader``: worker processes, kept between epochs, default collate.
+
+    They are started as Python does by default: forked here, by Python 3.11 on Linux.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
-    import torch
+    from torch.utils.data import DataLoader
 
-    class Photos(torch.utils.data.Dataset):
-        def __len__(self) -> int:
-            return len(paths)
+    from benchmarks.torch_photos import Photos
 
-        def __getitem__(self, place: int) -> torch.Tensor:
-            return torch.from_numpy(read(paths[place]))
-
-    loader = torch.utils.data.DataLoader(
-        Photos(), batch_size=BATCH, num_workers=usable_cores(), persistent_workers=True
+    loader = DataLoader(
+        Photos(paths),
+        batch_size=BATCH,
+        num_workers=usable_cores(),
+        persistent_workers=True,
+        multiprocessing_context=start_method,
     )
     if dtype == "uint8":
         return loader.__iter__
     return lambda: (batch.float() for batch in loader)
+
+
+def pytorch_forkserver(paths: list[str], dtype: str) -> Epoch:
+    """The same with workers that a server process starts, as the process loader's are."""
+    return pytorch(paths, dtype, "forkserver")
 
 
 def keras_threads(paths: list[str], dtype: str) -> Epoch:
@@ -308,7 +314,16 @@ PEERS = (
         best=False,
         why_not=_without_ffmpeg,
     ),
-    Contestant("PyTorch DataLoader", "peer", pytorch, "a process a core", ("torch",)),
+    Contestant("PyTorch DataLoader", "peer", pytorch, "a process a core, forked", ("torch",)),
+    Contestant(
+        "PyTorch DataLoader, forkserver",
+        "peer",
+        pytorch_forkserver,
+        "a process a core",
+        ("torch",),
+        often=True,
+        why_not=without_forkserver,
+    ),
     Contestant("Keras PyDataset, threads", "peer", keras_threads, "a worker a core", KERAS),
     Contestant("Keras PyDataset, processes", "peer", keras_processes, "a worker a core", KERAS),
     Contestant("SPDL, whole batches", "aside", spdl_batches, "one call makes 32 photos", ("spdl",)),

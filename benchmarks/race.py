@@ -91,8 +91,10 @@ def order(names: list[str], number: int) -> list[str]:
     return turned[::-1] if number % 2 else turned
 
 
-def run_apart(module: str, *arguments: object) -> dict[str, Any]:
+def run_apart(module: str, *arguments: object, seconds: float = LIMIT) -> dict[str, Any]:
     """Run a module in a process of its own, memory kept; return the JSON of its last line.
+
+    It may take so many seconds.
 
     Raises:
         RuntimeError: it failed or took too long; with the end of what it wrote.
@@ -101,10 +103,10 @@ def run_apart(module: str, *arguments: object) -> dict[str, Any]:
     environment = {**os.environ, **freed_memory_environment(), **QUIET}
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=LIMIT
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=seconds
         )
     except subprocess.TimeoutExpired:
-        raise RuntimeError(f"{' '.join(command)}: not done after {LIMIT} s") from None
+        raise RuntimeError(f"{' '.join(command)}: not done after {seconds} s") from None
     if done.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])

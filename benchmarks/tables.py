@@ -6,6 +6,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from benchmarks import python_work_figure
 from benchmarks.provenance import in_words
 from course_utils.measuring.display import three_digits
 
@@ -30,7 +31,7 @@ SECTIONS = {
 
 
 def markdown(record: dict[str, Any]) -> str:
-    """The whole record: a table a dtype, what was left out, small records, targets."""
+    """The whole record: a table a dtype, what was left out, what was run beside it, targets."""
     parts = [f"# The race\n\n{in_words(record)}"]
     for dtype, rows in record["tables"].items():
         parts.append(
@@ -41,10 +42,19 @@ def markdown(record: dict[str, Any]) -> str:
         lines = [f"- {name}: {reason}." for name, reason in record["left_out"].items()]
         parts.append("## Left out\n\n" + "\n".join(lines))
     if record["small_records"]:
-        parts.append("## Small records\n\n" + small(record["small_records"]))
+        words = _again(record, "small_records")
+        parts.append(f"## Small records\n\n{words}{small(record['small_records'])}")
+    if record["python_work"]:
+        words = _again(record, "python_work")
+        parts.append(f"## Python work\n\n{words}{python_work(record['python_work'])}")
     if record["targets"]:
         parts.append("## Targets\n\n" + against(record["targets"]))
     return "\n\n".join(parts) + "\n"
+
+
+def _again(record: dict[str, Any], name: str) -> str:
+    made = record.get("again", {}).get(name)
+    return f"Measured anew: {in_words(made)}\n\n" if made else ""
 
 
 def photos(rows: list[dict[str, Any]]) -> str:
@@ -77,6 +87,45 @@ def small(rows: list[dict[str, Any]]) -> str:
     return tabulate(cells, headers, "pipe", colalign=align, disable_numparse=True)
 
 
+def python_work(measured: dict[str, Any]) -> str:
+    """The figure of Python work, with its words, and its two tables."""
+    gains = [
+        (
+            row["way"],
+            three_digits(row["items_per_second"]),
+            f"{row['cpu_ms_per_item']:.2f}",
+            _spread(row["gain"], row["gain_range"]),
+        )
+        for row in measured["gains"]
+    ]
+    points = [
+        (three_digits(point["cost_ms"]), _spread(point["gain"], point["gain_range"]))
+        for point in measured["break_even"]["points"]
+    ]
+    ways = ("way", "items/s", "CPU ms an item", "times one process")
+    of_two = _spread(measured["of_two_processes"], measured["of_two_processes_range"])
+    low, high = measured["break_even"]["crossing_range"]
+    parts = (
+        f"![{python_work_figure.in_words(measured)}]({python_work_figure.FILE})",
+        "A loop in Python over every pixel of a small photo, in batches of 32; medians of all "
+        "rounds, the lowest and the highest, against one bare process in the same round.",
+        tabulate(gains, ways, "pipe", colalign=("left", *["right"] * 3), disable_numparse=True),
+        "The process loader with two processes against two bare ones, in turn with nothing "
+        f"between them: {of_two} times their items a second.",
+        "Items of another cost: the process loader with two processes, and a plain loop. It pays "
+        f"from {measured['break_even']['crossing_ms']:.3f} ms an item on ({low:.3f} to "
+        f"{high:.3f} in the rounds).",
+        tabulate(
+            points,
+            ("ms an item", "times the plain loop's items/s"),
+            "pipe",
+            colalign=("right", "right"),
+            disable_numparse=True,
+        ),
+    )
+    return "\n\n".join(parts)
+
+
 def against(targets: list[dict[str, Any]]) -> str:
     """The table of targets: each met, not met or not measured."""
     verdicts = {True: "met", False: "not met", None: "not measured"}
@@ -94,11 +143,14 @@ def _measured(target: dict[str, Any]) -> str:
         return "-"
     if target["low"] is None:
         return f"{target['measured']:.2f}"
-    return f"{target['measured']:.2f} ({target['low']:.2f} to {target['high']:.2f})"
+    return _spread(target["measured"], (target["low"], target["high"]))
+
+
+def _spread(value: float, span: tuple[float, float]) -> str:
+    return f"{value:.2f} ({span[0]:.2f} to {span[1]:.2f})"
 
 
 def _cells(row: dict[str, Any], title: str) -> tuple[str, ...]:
-    low, high = row["cpu_of_floor_range"]
     how = f" ({row['how']})" if row["how"] else ""
     return (
         f"{title}: {row['name']}{how}",
@@ -106,7 +158,7 @@ def _cells(row: dict[str, Any], title: str) -> tuple[str, ...]:
         f"{row['pictures_per_second']:,.0f}",
         f"{row['throughput_of_floor']:.2f}",
         f"{row['cpu_ms_per_picture']:.3f}",
-        f"{row['cpu_of_floor']:.2f} ({low:.2f} to {high:.2f})",
+        _spread(row["cpu_of_floor"], row["cpu_of_floor_range"]),
         f"{row['faults_per_picture']:.1f}",
         f"{row['peak_mib']:,.0f}",
         f"{row['longest_end_ms']:,.0f}",

@@ -1,19 +1,29 @@
-"""What the course's loader is to reach, held against a record of the race.
+"""What the course's loaders are to reach, held against a record of the race.
 
 A median decides; the range over the rounds stands beside it.
 """
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks import python_work
 from benchmarks.race import cpu_of_floor, throughput_of_floor
 
 LOADER = "thread loader"
 THROUGH = "thread loader through from_generator"
+PROCESSES = "process loader"
+PROCESSES_THROUGH = "process loader through from_generator"
+TORCH = "PyTorch DataLoader, forkserver"
 CPU, SPEED, FAULTS = "cpu_of_floor", "throughput_of_floor", "faults_per_picture"
+OF_RUN = {
+    "throughput": throughput_of_floor,
+    "CPU": cpu_of_floor,
+    "peak memory": lambda run: run["peak_mib"],
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,12 @@ def targets(record: dict[str, Any]) -> list[Target]:
             for dtype in ("uint8", "float32")
             for value, limit in ((CPU, {"at_least": 1.10}), (SPEED, {"above": 1.0}))
         ),
+        _over(record, "uint8", PROCESSES, TORCH, "throughput", at_least=1.30),
+        _over(record, "uint8", PROCESSES, TORCH, "CPU", at_most=0.80),
+        _over(record, "uint8", PROCESSES, TORCH, "peak memory", at_most=1.00),
+        _of_row(record, "uint8", PROCESSES_THROUGH, CPU, at_most=1.20),
         *_of_small_records(record, at_least=15.0),
+        *_of_python_work(record["python_work"]),
     ]
 
 
@@ -78,6 +93,22 @@ def _of_peers(record: dict[str, Any], dtype: str, name: str, value: str, **limit
     return _target(title, measured, (min(rounds), max(rounds)) if rounds else None, limit)
 
 
+def _over(
+    record: dict[str, Any], dtype: str, name: str, other: str, value: str, **limit: float
+) -> Target:
+    """A value of one row over that of another, each time of the same round."""
+    of_run = OF_RUN[value]
+    ratios = [
+        of_run(runs[name]) / of_run(runs[other])
+        for runs in record["rounds"].get(dtype, [])
+        if {name, other} <= set(runs)
+    ]
+    title = f"{name}, {dtype}: {value} over that of {other}"
+    if not ratios:
+        return _target(title, None, None, limit)
+    return _target(title, statistics.median(ratios), (min(ratios), max(ratios)), limit)
+
+
 def _of_small_records(record: dict[str, Any], **limit: float) -> Iterator[Target]:
     """The fastest size of chunks, for each kind of record."""
     for kind in ("numbers", "rows of 20"):
@@ -90,6 +121,25 @@ def _of_small_records(record: dict[str, Any], **limit: float) -> Iterator[Target
             best and best["times_faster_range"],
             limit,
         )
+
+
+def _of_python_work(measured: dict[str, Any]) -> Iterator[Target]:
+    """What processes gain, what threads don't, and from which cost of an item on they pay."""
+    rows = {row["way"]: row for row in measured.get("gains", [])}
+
+    yield _target(
+        f"Python work, {python_work.PROCESS_LOADER}: gain over that of two bare processes",
+        measured.get("of_two_processes"),
+        measured.get("of_two_processes_range"),
+        {"at_least": 0.9},
+    )
+    for way in (python_work.TWO_THREADS, python_work.THREAD_LOADER):
+        row = rows.get(way, {"gain": None, "gain_range": None})
+        title = f"Python work, {way}: gain over one bare process"
+        yield _target(title, row["gain"], row["gain_range"], {"under": 1.1})
+    even = measured.get("break_even", {"crossing_ms": None, "crossing_range": None})
+    title = "process loader, 2 processes: ms an item from which on it pays"
+    yield _target(title, even["crossing_ms"], even["crossing_range"], {"under": 0.1})
 
 
 def _target(name: str, measured: float | None, span: Any, limit: dict[str, float]) -> Target:

@@ -7,6 +7,9 @@ is measured, and stated in the table.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -47,3 +50,14 @@ def read_into(path: str, out: np.ndarray) -> None:
         cv2.resize(photo, (SIDE, SIDE), dst=out)
     else:
         np.copyto(out, cv2.resize(photo, (SIDE, SIDE)))
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done: ``into(path, row)`` writes a row, an array of this shape."""
+
+    into: Callable[[str, np.ndarray], object]
+    shape: tuple[int, ...]
+
+
+PHOTOS = Work(read_into, SHAPE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from course_utils.feeding.interrupts import interrupt_held_back
 from course_utils.feeding.item_errors import Failures
 from course_utils.feeding.packing import Packing
 from course_utils.feeding.worker import Done, Task
@@ -158,8 +159,9 @@ class ProcessEpoch:
         self.ordered.clear()
         self.source_error = None
         try:
-            self.workers.leave()
-            self.loader.return_workers(self.workers, usable, hurry)
+            with interrupt_held_back():
+                self.workers.leave()
+                self.loader.return_workers(self.workers, usable, hurry)
         finally:
             if self.source is not None:
                 self.loader.end_source(self.source)

@@ -10,6 +10,7 @@ cost more: a start, a function that can be imported, and items that can be pickl
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from itertools import count
@@ -34,7 +35,7 @@ from course_utils.feeding.layout import TEXT, WrongElement
 from course_utils.feeding.loading import Loader
 from course_utils.feeding.lost_workers import GUARD
 from course_utils.feeding.process_epoch import ProcessEpoch
-from course_utils.feeding.shared_batches import NoRoom, SharedBatches, check_room
+from course_utils.feeding.shared_batches import NoRoom, SharedBatches, check_room, room
 from course_utils.feeding.worker import Job
 from course_utils.feeding.workers import PATIENCE, Workers
 
@@ -107,8 +108,11 @@ class ProcessLoader(Loader):
 
     Raises:
         ItemError: from an epoch; the function raised for an item, or returned what doesn't fit. Its
-            ``__cause__`` is what it raised, with the worker's traceback as a note.
+            ``__cause__`` is what it raised, with the worker's traceback as a note, or a WorkerError
+            with the same words where that can't be pickled.
         WorkerLost: from an epoch, at once; a process has ended. Batches not taken yet are lost.
+        SystemExit and the like: from an epoch, as the function raised it; SystemExit as well for
+            what can't be pickled and isn't an Exception.
         SourceError: from an epoch; the items raised.
         TooManyLeftOut: from an epoch with more than ``at_most`` failed items, or only such.
         NoRoom: there isn't as much shared memory as the batches take.
@@ -121,11 +125,15 @@ class ProcessLoader(Loader):
     closed or forgotten, at an error, an interrupt, and when the interpreter exits. What runs at
     that moment gets ``workers.PATIENCE`` seconds, then it is ended; after an error ``HURRY``
     seconds. When the process that started them is killed, they end when their function returns, a
-    second later at most. With "forkserver" and "spawn", Python
-    itself keeps one or two small helper processes until the interpreter exits.
+    second later at most. With "forkserver" and "spawn", Python itself keeps one or two small helper
+    processes until the interpreter exits.
+
+    No thread works beside the consumer: whenever it asks for a batch, others are sent to workers,
+    ahead of the time, each to the worker with the fewest. So what was sent to a worker waits there
+    behind a slow item, also where another worker is idle.
 
     The global random numbers of ``random`` and ``numpy.random`` are seeded anew for each batch:
-    forked workers would all draw the same ones. ``cv2.setNumThreads(1)`` is called where a worker
+    forked workers would all draw the same ones. ``cv2.setNumThreads(0)`` is called where a worker
     has imported OpenCV. ``copied`` counts the batches that were copied for a consumer who keeps
     many.
     """
@@ -178,8 +186,7 @@ class ProcessLoader(Loader):
             else Buffers((rows, *leaf.shape), leaf.dtype, SPARE)
             for leaf in self.layout.leaves
         )
-        sizes = (buffers.bytes for buffers in self.buffers if buffers is not None)
-        check_room(sum(sizes) * self.slots, self.slots)
+        check_room(room(self.layout.leaves, rows, self.slots, 1 + self.workers), self.slots)
         job = Job(
             function=function,
             layout=self.layout,
@@ -199,9 +206,11 @@ class ProcessLoader(Loader):
         )
         self._epochs = count()
         self._idle: list[Workers] = []
+        self._to_keep: weakref.WeakSet[Workers] = weakref.WeakSet()  # lent since the last `close`
 
     def __call__(self) -> Iterator[Any]:
         """Begin an epoch: a generator, whose processes start with its first element."""
+        # CPython's own mark, as `multiprocessing` itself looks at it (`spawn.py`).
         if getattr(current_process(), "_inheriting", False):
             raise RuntimeError(
                 f"An epoch was begun while a worker process imports the main script. {GUARD}"
@@ -222,7 +231,11 @@ class ProcessLoader(Loader):
         self.close()
 
     def close(self) -> None:
-        """End the processes that a persistent loader keeps. The next epoch starts new ones."""
+        """End the processes that a persistent loader keeps. The next epoch starts new ones.
+
+        Those of an epoch that goes on end with that epoch.
+        """
+        self._to_keep.clear()
         while workers := self._kept():
             workers.close()
 
@@ -230,16 +243,22 @@ class ProcessLoader(Loader):
         """Workers that no other epoch uses: those of an epoch before, or new ones."""
         while workers := self._kept():
             if workers.alive:
+                self._to_keep.add(workers)
                 return workers
             workers.close()
         memory = SharedBatches(
             self.layout.leaves, self.batch_size or 1, self.slots, 1 + self.workers
         )
-        return Workers(self._job, self.workers, self.start_method, self.lost == "restart", memory)
+        workers = Workers(
+            self._job, self.workers, self.start_method, self.lost == "restart", memory
+        )
+        if self.persistent:
+            self._to_keep.add(workers)
+        return workers
 
     def return_workers(self, workers: Workers, usable: bool, hurry: bool) -> None:
         """Keep them for the next epoch, or end them."""
-        if self.persistent and usable and workers.alive and not self._idle:
+        if workers in self._to_keep and usable and workers.alive and not self._idle:
             self._idle.append(workers)
         else:
             workers.close(HURRY if hurry else PATIENCE)

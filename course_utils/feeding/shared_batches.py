@@ -2,13 +2,16 @@
 
 A worker writes a batch there, and it is never copied or pickled. The memory has no name: it is a
 file in memory (``/dev/shm`` on Linux) that is removed from its folder as soon as it is open. So
-nothing is left of it, however the processes end. (On macOS it is such a file on the disk.)
+nothing is left of it, however the processes end, except where a kill hits the moment in between:
+then an empty file stays. (On macOS it is such a file on the disk.) ``multiprocessing.heap.Arena``
+makes it: not documented, but the same in Python 3.11 to 3.14, and what its ``Array`` is made of.
 """
 
 from __future__ import annotations
 
 import errno
 import math
+import mmap
 import os
 import shutil
 import sys
@@ -49,13 +52,9 @@ class SharedBatches:
     """
 
     def __init__(self, leaves: tuple[Leaf, ...], rows: int, slots: int, numbers: int) -> None:
-        self.shapes = [
-            None if leaf.dtype == TEXT or not leaf.whole else ((rows, *leaf.shape), leaf.dtype)
-            for leaf in leaves
-        ]
-        self.slot_bytes = sum(_whole(_bytes(*shape)) for shape in self.shapes if shape)
-        self.slots, self.first = slots, _whole(8 * numbers)
-        self._arena = _reserve(self.first + slots * self.slot_bytes, slots)
+        self.shapes = _shapes(leaves, rows)
+        self.slot_bytes, self.slots, self.first = _slot(self.shapes), slots, _whole(8 * numbers)
+        self._arena = _reserve(room(leaves, rows, slots, numbers), slots)
         self._open(numbers)
 
     def __getstate__(self):
@@ -108,8 +107,14 @@ def _references() -> int:
 ALONE = _references()
 
 
+def room(leaves: tuple[Leaf, ...], rows: int, slots: int, numbers: int) -> int:
+    """Bytes that ``SharedBatches`` takes."""
+    return _whole(8 * numbers) + slots * _slot(_shapes(leaves, rows))
+
+
 def check_room(size: int, slots: int) -> None:
     """Raise NoRoom where the system says that so many bytes aren't free."""
+    size = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE  # a file in memory takes whole pages
     if os.path.isdir(FOLDER) and shutil.disk_usage(FOLDER).free < size:
         raise NoRoom(_no_room(size, slots))
 
@@ -136,10 +141,25 @@ def _reserve(size: int, slots: int) -> Arena:
 
 def _no_room(size: int, slots: int) -> str:
     free = shutil.disk_usage(FOLDER).free if os.path.isdir(FOLDER) else 0
+    # Rounded up what is needed, and down what is free: so that the two never read the same.
     return (
-        f"The loader needs {size / MIB:,.1f} MiB of shared memory, for {slots} batches of "
-        f"{size / slots / MIB:,.1f} MiB, and {FOLDER} has {free / MIB:,.1f} MiB free. {CURE}"
+        f"The loader needs {math.ceil(10 * size / MIB) / 10:,.1f} MiB of shared memory, for "
+        f"{slots} batches of {size / slots / MIB:,.1f} MiB, and {FOLDER} has "
+        f"{math.floor(10 * free / MIB) / 10:,.1f} MiB free. {CURE}"
     )
+
+
+def _shapes(leaves: tuple[Leaf, ...], rows: int) -> list[tuple[tuple[int, ...], np.dtype] | None]:
+    """Of each leaf's array in a slot; None for what isn't shared."""
+    return [
+        None if leaf.dtype == TEXT or not leaf.whole else ((rows, *leaf.shape), leaf.dtype)
+        for leaf in leaves
+    ]
+
+
+def _slot(shapes: list[tuple[tuple[int, ...], np.dtype] | None]) -> int:
+    """Bytes of a slot."""
+    return sum(_whole(_bytes(*shape)) for shape in shapes if shape)
 
 
 def _bytes(shape: tuple[int, ...], dtype: np.dtype) -> int:

@@ -143,7 +143,9 @@ def _sent(connection: Connection) -> Job:
 
 def _begin(job: Job) -> Job:
     if "cv2" in sys.modules:
-        sys.modules["cv2"].setNumThreads(1)  # a process a core, and no threads beside it
+        # A process a core, and no threads beside it. Not 1: that waits for OpenCV's helpers to end,
+        # and a fork has none of those that its parent had.
+        sys.modules["cv2"].setNumThreads(0)
     return job
 
 

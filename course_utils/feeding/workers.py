@@ -18,6 +18,8 @@ from itertools import count
 from multiprocessing import connection, util
 from typing import Any
 
+import psutil
+
 from course_utils.feeding import lost_workers, worker
 from course_utils.feeding.interrupts import interrupt_held_back
 from course_utils.feeding.item_errors import WorkerError, WorkerLost
@@ -51,6 +53,7 @@ if hasattr(os, "register_at_fork"):
 class _Worker:
     number: int
     process: Any
+    system: psutil.Process | None  # the same, known by the time of its start as well
     connection: connection.Connection
     ready: bool = False
     tasks: dict[int, Task] = field(default_factory=dict)  # sent, oldest first
@@ -198,11 +201,14 @@ class Workers:
                 daemon=True,
             )
             try:
-                with _interrupt_blocked(forked):
+                with _interrupt_blocked(self.context.get_start_method()):
                     process.start()
             finally:
                 there.close()
-            self.crew[number : number + 1] = [_Worker(number, process, here)]
+            system = None
+            with suppress(psutil.Error):  # it may have ended already
+                system = psutil.Process(process.pid)
+            self.crew[number : number + 1] = [_Worker(number, process, system, here)]
         if not forked:
             # Not among the arguments: where they are many bytes, and the process ends before it
             # has read them, multiprocessing waits for ever ("spawn", Python 3.11 to 3.14).
@@ -261,7 +267,7 @@ class Workers:
         """
         if one not in self.crew:  # replaced already
             return
-        _kill(one.process)  # where only its pipe has ended
+        _kill(one)  # where only its pipe has ended
         one.process.join(PATIENCE)
         held = [task for task in one.tasks.values() if task.epoch == self.epoch]
         for task in one.tasks.values():
@@ -315,15 +321,16 @@ def _pickled(item: Any) -> bytes | Failed:
 
 
 @contextmanager
-def _interrupt_blocked(forked: bool) -> Iterator[None]:
+def _interrupt_blocked(start_method: str) -> Iterator[None]:
     """A new process inherits that Ctrl+C waits; it ignores it as soon as it can.
 
-    A process from a server inherits from the server, which ignores it until then.
+    A process from Python's forkserver inherits from that, and so would all others of the program's
+    own that come from it: there nothing is blocked.
     """
-    if not hasattr(signal, "pthread_sigmask"):
+    if not hasattr(signal, "pthread_sigmask") or start_method == "forkserver":
         yield
         return
-    if not forked:
+    if start_method == "spawn":
         from multiprocessing import resource_tracker  # which Windows hasn't
 
         resource_tracker.ensure_running()  # its own start would lift the block
@@ -338,20 +345,21 @@ def _end(crew: list[_Worker], owner: int, numbers: Any, patience: float = PATIEN
     """End processes: ask, wait, then insist. Also when the interpreter exits."""
     if os.getpid() != owner:  # a forked process has inherited the object, not the workers
         return
-    numbers[EPOCH] = ENDED
-    for one in crew:
-        with suppress(OSError):
-            one.connection.send_bytes(worker.END)
-    for insist in (lambda process: None, lambda process: process.terminate(), _kill):
+    with interrupt_held_back():
+        numbers[EPOCH] = ENDED
         for one in crew:
-            insist(one.process)
-        _wait(crew, patience)
-        patience = PATIENCE / 4
-    for one in crew:
-        one.connection.close()
-        with suppress(ValueError):
-            one.process.close()
-    crew.clear()
+            with suppress(OSError):
+                one.connection.send_bytes(worker.END)
+        for insist in (lambda one: None, lambda one: one.process.terminate(), _kill):
+            for one in crew:
+                insist(one)
+            _wait(crew, patience)
+            patience = PATIENCE / 4
+        for one in crew:
+            one.connection.close()
+            with suppress(ValueError):
+                one.process.close()
+        crew.clear()
 
 
 def _wait(crew: list[_Worker], seconds: float) -> None:
@@ -364,12 +372,12 @@ def _wait(crew: list[_Worker], seconds: float) -> None:
         _drain(alive, min(left, 0.1))
 
 
-def _kill(process: Any) -> None:
+def _kill(one: _Worker) -> None:
     """End a process at once, also one whose forkserver has ended and can't tell of it."""
-    process.kill()
-    if process.exitcode == lost_workers.NO_SERVER:
-        with suppress(OSError):
-            os.kill(process.pid, signal.SIGKILL)
+    one.process.kill()
+    if one.process.exitcode == lost_workers.NO_SERVER and one.system:
+        with suppress(psutil.Error):  # it has ended, and its number may be another's by now
+            one.system.kill()
 
 
 def _drain(crew: list[_Worker], timeout: float) -> None:

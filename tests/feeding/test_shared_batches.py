@@ -1,5 +1,6 @@
 import errno
 import gc
+import mmap
 import multiprocessing
 import os
 import pickle
@@ -14,7 +15,7 @@ import tensorflow as tf
 
 from course_utils.feeding import shared_batches
 from course_utils.feeding.layout import Layout
-from course_utils.feeding.shared_batches import MIB, NoRoom, SharedBatches, check_room
+from course_utils.feeding.shared_batches import MIB, NoRoom, SharedBatches, check_room, room
 
 sys.path.append(str(Path(__file__).parent))  # for workers, too
 
@@ -222,7 +223,7 @@ def test_too_little_room_is_told(small_disk, monkeypatch):
         check_room(32 * MIB, 8)
     assert str(caught.value) == told("8.0")
     assert isinstance(caught.value, MemoryError)
-    with pytest.raises(NoRoom, match=r"The loader needs 32\.0 MiB"):
+    with pytest.raises(NoRoom, match=r"The loader needs 32\.1 MiB"):
         memory_of(tf.TensorSpec((MIB,), tf.uint8), rows=4, slots=8)
 
 
@@ -253,10 +254,26 @@ def test_where_there_is_no_such_folder_nothing_is_refused(monkeypatch, tmp_path)
 def test_as_much_as_is_free_is_enough(monkeypatch):
     if not os.path.isdir(shared_batches.FOLDER):
         pytest.skip("this system has no such folder")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 36, 64))
-    check_room(64, 1)
+    free = 64 * mmap.PAGESIZE
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2**30, 0, free))
+    check_room(free, 1)
     with pytest.raises(NoRoom):
-        check_room(65, 1)
+        check_room(free + 1, 1)
+
+
+def test_what_is_checked_is_what_is_taken():
+    leaves = Layout((tf.TensorSpec((3,), tf.float32), tf.TensorSpec((), tf.int64))).leaves
+    for numbers in (1, 9):
+        memory = SharedBatches(leaves, 5, 3, numbers)
+        assert memory._arena.size == room(leaves, 5, 3, numbers)
+
+
+def test_what_is_needed_never_reads_like_what_is_free(monkeypatch):
+    free = 4 * MIB
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(2**30, 0, free))
+    if os.path.isdir(shared_batches.FOLDER):
+        with pytest.raises(NoRoom, match=r"needs 4\.1 MiB .* has 4\.0 MiB free"):
+            check_room(free + 64, 8)
 
 
 def test_the_error_travels():

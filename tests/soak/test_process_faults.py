@@ -112,7 +112,10 @@ def test_nothing_is_lost_and_nothing_is_left(run, method, name, times):
 def test_workers_say_nothing_when_a_terminal_interrupts_them(run, method, times):
     ended, err = run(method, "interrupted_as_in_a_terminal", times)
     assert ended == (0, "done\n"), err
-    assert not any(word in err for word in ("Process loader", "spawn_main", "forkserver.py")), err
+    # What comes from Python's forkserver can be interrupted until it has imported the script.
+    assert method == "forkserver" or not any(
+        word in err for word in ("Process loader", "spawn_main", "forkserver.py")
+    ), err
 
 
 @pytest.mark.skipif(not LINUX_AND_ROOT, reason="mounting a small /dev/shm needs Linux and root")
