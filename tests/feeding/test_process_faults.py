@@ -121,9 +121,11 @@ def test_nothing_is_lost_and_nothing_is_left(start, names_and_times):
     [
         (
             "forkserver",
-            ("early_stops", 1, "killed_and_told", 3, "killed_and_replaced", 1)
-            + ("items_that_cannot_travel", 2, "functions_that_cannot_travel", 1)
-            + ("server_killed", 1),
+            (
+                *("early_stops", 1, "killed_and_told", 3, "killed_and_replaced", 1),
+                *("items_that_cannot_travel", 2, "functions_that_cannot_travel", 1),
+                *("server_killed", 1),
+            ),
         ),
         ("spawn", ("killed_and_told", 2, "large_arguments", 1)),
     ],
