@@ -27,7 +27,7 @@ from benchmarks.work import DTYPES
 RESULTS = Path(__file__).parent / "results"
 # What else is in the record, and the module that measures it in a process of its own.
 MODULES = {"small_records": "benchmarks.small_records", "python_work": "benchmarks.python_work"}
-SECONDS = 400  # that such a module may take; the longest takes about 200
+SECONDS = 90  # that a round of such a module may take; the longest takes about 40
 LEAST_ROUNDS = 3
 FULL_PICTURES = 2048
 
@@ -64,6 +64,11 @@ def main(arguments: list[str]) -> None:
 
 def renew(name: str, folder: Path, rounds: int, arguments: list[str]) -> None:
     """Measure a part of a stored record again; beside it stands when, where and how."""
+    if rounds < LEAST_ROUNDS and folder == RESULTS:
+        raise SystemExit(
+            f"{rounds} rounds don't take the place of the stored ones: run {LEAST_ROUNDS} or more, "
+            "or name another record's folder with --to."
+        )
     record = json.loads((folder / "race.json").read_text(encoding="utf-8"))
     made = provenance(arguments)
     record["left_out"].pop(_words(name), None)
@@ -80,7 +85,7 @@ def run_module(record: dict[str, Any], name: str, module: str, rounds: int) -> N
     """Put what a module measures into the record, or why there is nothing."""
     words = _words(name)
     try:
-        record[name] = run_apart(module, rounds, seconds=SECONDS)
+        record[name] = run_apart(module, rounds, seconds=SECONDS * rounds)
         say(f"{words}: done")
     except RuntimeError as reason:
         record["left_out"][words] = f"failed: {last_line(reason)}"

@@ -110,8 +110,8 @@ def python_work(measured: dict[str, Any]) -> str:
         "A loop in Python over every pixel of a small photo, in batches of 32; medians of all "
         "rounds, the lowest and the highest, against one bare process in the same round.",
         tabulate(gains, ways, "pipe", colalign=("left", *["right"] * 3), disable_numparse=True),
-        "The process loader with two processes against two bare ones, in turn with nothing "
-        f"between them: {of_two} times their items a second.",
+        "The gain of the process loader with two processes, by that of two bare ones, in "
+        f"{measured['close_rounds']} rounds of these and one bare process alone: {of_two}.",
         "Items of another cost: the process loader with two processes, and a plain loop. It pays "
         f"from {measured['break_even']['crossing_ms']:.3f} ms an item on ({low:.3f} to "
         f"{high:.3f} in the rounds).",

@@ -338,6 +338,15 @@ def test_a_part_is_measured_again_and_the_rest_stays(monkeypatch, tmp_path):
     assert (tmp_path / python_work_figure.FILE).exists()
 
 
+def test_a_part_of_few_rounds_does_not_take_the_place_of_the_stored_one(monkeypatch, tmp_path):
+    quick(monkeypatch, tmp_path, work=measured_work())
+    command.main([])
+    before = (tmp_path / "race.json").read_bytes()
+    with pytest.raises(SystemExit, match="2 rounds don't take the place of the stored ones: run 3"):
+        command.main(["--again", "python_work", "--rounds", "2"])
+    assert (tmp_path / "race.json").read_bytes() == before
+
+
 def test_a_part_that_fails_again_leaves_the_record_as_it_was(monkeypatch, tmp_path):
     quick(monkeypatch, tmp_path, work=measured_work())
     command.main([])
@@ -448,7 +457,7 @@ def measured_work():
         for cost, gain in ((0.01, 0.5), (0.1, 1.5), (1.0, 1.9))
     ]
     even = {"points": points, "crossing_ms": 0.032, "crossing_range": (0.03, 0.04)}
-    two = {"of_two_processes": 0.947, "of_two_processes_range": (0.9, 1.02)}
+    two = {"of_two_processes": 0.947, "of_two_processes_range": (0.9, 1.02), "close_rounds": 20}
     return {"gains": gains, **two, "break_even": even}
 
 
@@ -702,7 +711,7 @@ def test_the_tables_of_python_work_are_readable():
     assert re.search(
         r"\| process loader, 2 processes +\| +900 \| +2\.00 \| +1\.80 \(1\.70", written
     )
-    assert ": 0.95 (0.90 to 1.02) times their items a second." in written
+    assert "in 20 rounds of these and one bare process alone: 0.95 (0.90 to 1.02)." in written
     assert "It pays from 0.032 ms an item on (0.030 to 0.040 in the rounds)." in written
 
 

@@ -73,7 +73,7 @@ def _ended(code: int | None) -> str:
             return f"was ended by {signal.Signals(-code).name}"
         return f"was ended by signal {-code}"
     if code == NO_SERVER:
-        return "has exited with code 255, or Python's forkserver, its parent, was killed"
+        return "has exited with code 255, or the server that it came from was killed"
     return f"has exited with code {code}"
 
 

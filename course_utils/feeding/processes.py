@@ -125,17 +125,17 @@ class ProcessLoader(Loader):
     closed or forgotten, at an error, an interrupt, and when the interpreter exits. What runs at
     that moment gets ``workers.PATIENCE`` seconds, then it is ended; after an error ``HURRY``
     seconds. When the process that started them is killed, they end when their function returns, a
-    second later at most. With "forkserver" and "spawn", Python itself keeps one or two small helper
-    processes until the interpreter exits.
+    second later at most. What stays until the interpreter exits, with "forkserver" and "spawn", are
+    one or two small helper processes: the loaders' server, and Python's resource tracker.
 
     No thread works beside the consumer: whenever it asks for a batch, others are sent to workers,
     ahead of the time, each to the worker with the fewest. So what was sent to a worker waits there
     behind a slow item, also where another worker is idle.
 
     The global random numbers of ``random`` and ``numpy.random`` are seeded anew for each batch:
-    forked workers would all draw the same ones. ``cv2.setNumThreads(0)`` is called where a worker
-    has imported OpenCV. ``copied`` counts the batches that were copied for a consumer who keeps
-    many.
+    forked workers would all draw the same ones. ``cv2.setNumThreads(0)`` is called before each
+    batch in a worker that has imported OpenCV. ``copied`` counts the batches that were copied for a
+    consumer who keeps many.
     """
 
     def __init__(

@@ -121,7 +121,7 @@ def main(
         each.close()
     try:
         try:
-            job = _begin(job or _sent(connection))
+            job = job or _sent(connection)
         except BaseException as error:
             connection.send_bytes(pickle.dumps(failed(error)))
             return
@@ -139,14 +139,6 @@ def _sent(connection: Connection) -> Job:
     setting, job = pickle.loads(connection.recv_bytes())
     setting.take()
     return pickle.loads(job)
-
-
-def _begin(job: Job) -> Job:
-    if "cv2" in sys.modules:
-        # A process a core, and no threads beside it. Not 1: that waits for OpenCV's helpers to end,
-        # and a fork has none of those that its parent had.
-        sys.modules["cv2"].setNumThreads(0)
-    return job
 
 
 def _next(connection: Connection, parent: int | None) -> bytes:
@@ -173,6 +165,7 @@ def _do(task: Task, number: int, job: Job, memory: SharedBatches, parent: int | 
         ConnectionError: the parent has ended.
     """
     looked = time.monotonic()
+    _no_helpers()
     _seed_globals(job, task)
     shared = memory.arrays(task.slot)
     arrays = tuple(
@@ -196,6 +189,17 @@ def _do(task: Task, number: int, job: Job, memory: SharedBatches, parent: int | 
                 break
     parts = tuple(array if one is None else None for array, one in zip(arrays, shared))
     return Done(task.number, row + 1, failures, parts)
+
+
+def _no_helpers() -> None:
+    """OpenCV without threads of its own: there is a process a core.
+
+    Not 1: that waits until the helpers have ended, and a fork has none of those of its parent.
+    """
+    # It may not be imported, or not as a whole.
+    set_threads = getattr(sys.modules.get("cv2"), "setNumThreads", None)
+    if set_threads:
+        set_threads(0)
 
 
 def _fill(

@@ -11,7 +11,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -89,6 +89,7 @@ class Workers:
         self.name = f"loader-{next(_numbering)}"
         self.crew: list[_Worker] = []
         self._numbers = count()
+        self._looked = time.monotonic()
         self._unsent: deque[tuple[Task, bytes]] = deque()
         self._busy: set[int] = set()  # slots that a task has
         self._attempts: dict[int, int] = {}  # task, or a beginning -> workers lost with it
@@ -119,7 +120,7 @@ class Workers:
     def alive(self) -> bool:
         """Whether they are this process's own, and none has ended."""
         ours = os.getpid() == self.owner and self._end.alive
-        return ours and all(one.process.is_alive() for one in self.crew)
+        return ours and all(_is_alive(one) for one in self.crew)
 
     def free(self) -> list[int]:
         """The slots that no task has, and nobody holds."""
@@ -156,8 +157,9 @@ class Workers:
         for each in found:
             one = waited_for[each]
             yield from self._hear(one) if each is one.connection else self._ended(one)
-        if not found and timeout is None:
+        if time.monotonic() > self._looked + LOOK:
             # A process that was forked at a bad moment may hold a sentinel open: look at all.
+            self._looked = time.monotonic()
             for one in self.crew[:]:
                 if not one.process.is_alive():
                     yield from self._ended(one)
@@ -194,7 +196,7 @@ class Workers:
             job, parent, inherited = None, None, []
             if forked:
                 job, parent, inherited = self.job, os.getpid(), list(_ours)
-            process = self.context.Process(
+            process = _process_class(self.context)(
                 target=worker.main,
                 name=f"{self.name}_{number}",
                 args=(there, number, job, self.memory, parent, inherited),
@@ -267,7 +269,7 @@ class Workers:
         """
         if one not in self.crew:  # replaced already
             return
-        _kill(one)  # where only its pipe has ended
+        _signal(one, psutil.Process.kill)  # where only its pipe has ended
         one.process.join(PATIENCE)
         held = [task for task in one.tasks.values() if task.epoch == self.epoch]
         for task in one.tasks.values():
@@ -276,7 +278,8 @@ class Workers:
         cause = held[0].number if held and one.ready else _beginning(one)
         self._attempts[cause] = self._attempts.get(cause, 0) + 1
         code = one.process.exitcode
-        never_began = not one.ready and code is not None and code > 0
+        # Where it came from no server, the next one will.
+        never_began = not one.ready and code not in (None, lost_workers.NO_SERVER) and code > 0
         if util.is_exiting() or self.memory.numbers[EPOCH] == ENDED:
             raise RuntimeError("The epoch can't go on: its workers have been ended.") from None
         if not self.restart or never_began or self._attempts[cause] >= ATTEMPTS:
@@ -320,17 +323,21 @@ def _pickled(item: Any) -> bytes | Failed:
         return worker.failed(TypeError(text))
 
 
+def _process_class(context: Any) -> Any:
+    if context.get_start_method() != "forkserver":
+        return context.Process
+    from course_utils.feeding import worker_server  # Windows has none
+
+    return worker_server.Process
+
+
 @contextmanager
 def _interrupt_blocked(start_method: str) -> Iterator[None]:
-    """A new process inherits that Ctrl+C waits; it ignores it as soon as it can.
-
-    A process from Python's forkserver inherits from that, and so would all others of the program's
-    own that come from it: there nothing is blocked.
-    """
-    if not hasattr(signal, "pthread_sigmask") or start_method == "forkserver":
+    """A new process inherits that Ctrl+C waits; it ignores it as soon as it can."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    if start_method == "spawn":
+    if start_method != "fork":
         from multiprocessing import resource_tracker  # which Windows hasn't
 
         resource_tracker.ensure_running()  # its own start would lift the block
@@ -350,9 +357,9 @@ def _end(crew: list[_Worker], owner: int, numbers: Any, patience: float = PATIEN
         for one in crew:
             with suppress(OSError):
                 one.connection.send_bytes(worker.END)
-        for insist in (lambda one: None, lambda one: one.process.terminate(), _kill):
+        for insist in (None, psutil.Process.terminate, psutil.Process.kill):
             for one in crew:
-                insist(one)
+                _signal(one, insist)
             _wait(crew, patience)
             patience = PATIENCE / 4
         for one in crew:
@@ -362,22 +369,29 @@ def _end(crew: list[_Worker], owner: int, numbers: Any, patience: float = PATIEN
         crew.clear()
 
 
+def _is_alive(one: _Worker) -> bool:
+    """Also where the program has its children buried by the system: Python can't tell then."""
+    return one.process.is_alive() and one.system is not None and one.system.is_running()
+
+
 def _wait(crew: list[_Worker], seconds: float) -> None:
     """Wait until all have ended, at most so long."""
     deadline = time.monotonic() + seconds
-    while alive := [one for one in crew if one.process.is_alive()]:
+    while alive := [one for one in crew if _is_alive(one)]:
         left = deadline - time.monotonic()
         if left <= 0:
             return
         _drain(alive, min(left, 0.1))
 
 
-def _kill(one: _Worker) -> None:
-    """End a process at once, also one whose forkserver has ended and can't tell of it."""
-    one.process.kill()
-    if one.process.exitcode == lost_workers.NO_SERVER and one.system:
-        with suppress(psutil.Error):  # it has ended, and its number may be another's by now
-            one.system.kill()
+def _signal(one: _Worker, insist: Callable[[psutil.Process], None] | None) -> None:
+    """By psutil, which knows a process by its start as well: its number may be another's by now.
+
+    And `multiprocessing` takes one whose server was killed for ended.
+    """
+    if insist and one.system:
+        with suppress(psutil.Error):
+            insist(one.system)
 
 
 def _drain(crew: list[_Worker], timeout: float) -> None:

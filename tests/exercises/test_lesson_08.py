@@ -17,7 +17,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 from concurrent.futures.process import BrokenProcessPool
 from fractions import Fraction
 from functools import partial
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import resource_tracker
 
 import numpy as np
 import psutil
@@ -26,6 +26,7 @@ import pytest
 from course_utils.classroom import workspace
 from course_utils.classroom.exercise import check, get, of_lesson
 from course_utils.exercises import lesson_08
+from course_utils.feeding import worker_server
 from course_utils.feeding.readers import read_photo
 from course_utils.measuring.simulate import Stage, simulate
 
@@ -58,7 +59,7 @@ def nothing_left(capfd):
 
 def running():
     """The processes below this one, without Python's own two helpers."""
-    helpers = {forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid}
+    helpers = {worker_server.pid(), resource_tracker._resource_tracker._pid}
     below = psutil.Process().children(recursive=True)
     return {each for each in below if each.pid not in helpers}
 

@@ -26,13 +26,14 @@ import threading
 import time
 from functools import partial
 from itertools import islice
-from multiprocessing import active_children, forkserver, get_all_start_methods, resource_tracker
+from multiprocessing import active_children, get_all_start_methods, resource_tracker
 from pathlib import Path
 
 import numpy as np
 import process_work as work
 import psutil
 
+from course_utils.feeding import worker_server
 from course_utils.feeding.processes import ItemError, NoRoom, ProcessLoader, WorkerLost
 
 NUMBER = np.zeros((), "int64")  # has a shape and a dtype, so it is a signature
@@ -85,8 +86,8 @@ def bare(error):
 
 
 def helpers():
-    """Python's own processes, which stay until it exits."""
-    return {forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid}
+    """The processes that stay until Python exits."""
+    return {worker_server.pid(), resource_tracker._resource_tracker._pid}
 
 
 def workers():
@@ -522,13 +523,13 @@ def killed_between_epochs(times):
 
 
 def server_killed(times):
-    """The process that Python's forkserver is."""
+    """The server that workers come from."""
     for seed in range(times):
         choice = random.Random(seed)
         loader = loader_of(choice, work.Pausing(choice), start_method="forkserver")
         epoch = loader()
         found = flat(islice(epoch, 3))
-        server = forkserver._forkserver._forkserver_pid
+        server = worker_server.pid()
         os.kill(server, signal.SIGKILL)
         while not zombie(server):
             time.sleep(0.001)
@@ -544,6 +545,25 @@ def server_killed(times):
         # Its processes are nobody's children now: they end when their pipe does.
         assert drawn(loader()) == (WHOLE, None)
         loader.close()
+        nothing_is_left(2.0)
+
+
+def server_killed_beside_slow_ones(times):
+    """Workers that work on for seconds, though nobody can tell of their end, are ended at once."""
+    for _ in range(times):
+        epoch = ProcessLoader(work.asleep, [0, *[30] * 9], NUMBER, processes=2)()
+        next(epoch)
+        begun = workers()
+        assert len(begun) == 2
+        os.kill(worker_server.pid(), signal.SIGKILL)
+        _, ended = drawn(epoch)
+        assert isinstance(ended, WorkerLost), ended
+        ended = None
+        _, alive = psutil.wait_procs(begun, 1)
+        assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+        del epoch
+        # A new server.
+        assert drawn(ProcessLoader(work.asleep, [0, 0], NUMBER, processes=2)()) == ([0, 0], None)
         nothing_is_left(2.0)
 
 

@@ -75,6 +75,11 @@ def slowly(item):
     return item
 
 
+def asleep(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
 def very_slowly(item):
     time.sleep(60)
     return item

@@ -17,7 +17,7 @@ from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import cv2
@@ -28,7 +28,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_utils.feeding import process_epoch, processes, shared_batches
+from course_utils.feeding import process_epoch, processes, shared_batches, worker_server
 from course_utils.feeding.cores import usable_cores
 from course_utils.feeding.processes import (
     ItemError,
@@ -65,10 +65,10 @@ there_before = set()  # processes of other tests, and those that `ask` keeps
 
 
 def children():
-    """The processes that this test has started, but for those that Python itself keeps."""
-    pythons_own = {forkserver._forkserver._forkserver_pid, resource_tracker._resource_tracker._pid}
+    """The processes that this test has started, but for the helpers that stay."""
+    helpers = {worker_server.pid(), resource_tracker._resource_tracker._pid}
     found = {child.pid for child in psutil.Process().children(recursive=True)}
-    return found - pythons_own - there_before
+    return found - helpers - there_before
 
 
 @pytest.fixture(autouse=True)
@@ -596,6 +596,48 @@ def test_the_programs_own_processes_can_be_interrupted_as_before(start_python, s
     assert (child.returncode, out, err) == (0, "[]\n[]\n", "")
 
 
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.3])
+def test_ctrl_c_does_not_end_workers_that_begin_where_the_program_goes_on(start_python, after):
+    """As in a terminal, where all processes get it."""
+    child = start_python(
+        "import os, signal, sys, threading, time, numpy as np\n"
+        f"sys.path.append({str(Path(__file__).parent)!r})\n"
+        "from course_utils.feeding.processes import ProcessLoader\n"
+        "from process_functions import same\n"
+        "os.setpgrp()\n"
+        "pressed = []\n"
+        "signal.signal(signal.SIGINT, lambda *_: pressed.append(1))\n"
+        f"threading.Timer({after}, lambda: os.killpg(0, signal.SIGINT)).start()\n"
+        "loader = ProcessLoader(same, range(40), np.zeros((), int), 4, processes=2)\n"
+        "count = len(list(loader()))\n"
+        "while not pressed: time.sleep(0.01)\n"
+        "print(count)\n"
+    )
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out, err) == (0, "10\n", "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGCHLD"), reason="this system has no such signal")
+@pytest.mark.parametrize("start_method", ["fork", "forkserver"])
+def test_an_epoch_ends_at_once_where_the_system_buries_the_children(start_python, start_method):
+    child = start_python(
+        "import signal, sys, time, numpy as np\n"
+        f"sys.path.append({str(Path(__file__).parent)!r})\n"
+        "from course_utils.feeding.processes import ProcessLoader\n"
+        "from process_functions import same\n"
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+        f"more = {{'processes': 1, 'start_method': {start_method!r}}}\n"
+        "epoch = ProcessLoader(same, range(4), np.zeros((), int), 4, **more)()\n"
+        "next(epoch)\n"
+        "began = time.process_time()\n"
+        "list(epoch)\n"
+        "print(time.process_time() - began)\n"
+    )
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, err) == (0, "")
+    assert float(out) < 1, "seconds of CPU: it waits for what has ended"
+
+
 def test_a_forgotten_epoch_ends_its_processes():
     loader = forked(same, range(100), NUMBER, 4)
     with no_collection():
@@ -766,7 +808,7 @@ def test_a_variable_that_was_removed_is_gone_in_workers(monkeypatch, ask):
 
 
 def forkserver_environment():
-    return psutil.Process(forkserver._forkserver._forkserver_pid).environ()
+    return psutil.Process(worker_server.pid()).environ()
 
 
 def test_opencv_has_one_thread_in_workers_and_as_many_as_before_here():
@@ -784,6 +826,7 @@ def test_opencv_has_one_thread_in_workers_and_as_many_as_before_here():
         cv2.setNumThreads(before)
 
 
+@pytest.mark.timeout(60)
 def test_a_fork_of_a_process_that_has_used_opencvs_threads_works():
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
@@ -794,6 +837,11 @@ def test_a_fork_of_a_process_that_has_used_opencvs_threads_works():
         assert [int(number) for number in loader()] == [0] * 4
     finally:
         cv2.setNumThreads(before)
+
+
+def test_a_module_that_is_only_half_imported_is_no_reason_to_fail(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    assert numbers(forked(same, range(4), NUMBER, 2)()) == [[0, 1], [2, 3]]
 
 
 def test_safe_start_method(monkeypatch):
@@ -1603,6 +1651,28 @@ def test_a_process_that_is_killed_is_told():
         'lost="restart" a new worker does these items again.'
     )
     assert (error.exitcode, error.at) == (-9, 5)
+
+
+def test_a_process_that_is_killed_is_told_soon_though_another_holds_its_pipe():
+    """A child of its own, say: then nothing tells of the end, and others bring batches meanwhile."""
+    killed = shared(1)
+    heirs = shared(1)
+
+    def function(item):
+        if item == 0:
+            if (heir := os.fork()) == 0:
+                time.sleep(60)
+            heirs[0], killed[0] = heir, time.monotonic_ns()
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.1)
+        return item
+
+    try:
+        _, caught = until_error(WorkerLost, forked(function, range(200), NUMBER, ordered=False)())
+        assert (time.monotonic_ns() - killed[0]) / 1e9 < 5
+        assert caught.value.at == 0
+    finally:
+        os.kill(int(heirs[0]), signal.SIGKILL)
 
 
 def test_three_in_a_row_are_enough():
