@@ -82,6 +82,10 @@ WORKERS_FORGOTTEN = (
     "More workers don't help here. Each makes batches of its own at the same time as the others, "
     "so together they need `cost / workers` for an item."
 )
+BATCH_SHARED = (
+    "The workers don't share a batch: each makes one of its own. So more workers than a batch has "
+    "items help, too: together they need `cost / workers` for an item."
+)
 CONSUMER_FORGOTTEN = (
     "The consumer's part is missing: however many workers there are, no item comes faster than "
     "the consumer can take it, in `per_item + per_batch / batch_size`."
@@ -102,7 +106,7 @@ def seconds_per_item(cost, batch_size, per_batch, per_item, workers):
 
 
 # Work that takes longer than the journey, and the other way round; also whole numbers, one worker,
-# batches of one, and both parts equal.
+# batches of one, both parts equal, and more workers than a batch has items.
 CASES = (
     (0.02, 32, 0.001, 0.0001, 2),
     (0.0001, 32, 0.0016, 0.0002, 2),
@@ -114,6 +118,7 @@ CASES = (
     (0.5, 64, 0.25, 0.001, 16),
     (0.01, 8, 0.004, 0.0005, 1),
     (5, 2, 9, 2, 8),
+    (9, 2, 1, 0.5, 8),
 )
 
 
@@ -131,9 +136,9 @@ def check_break_even(answer: Callable) -> None:
     )
     cost, batch_size, per_batch, per_item, workers = case
     raise Wrong(
-        f"seconds_per_item{case} should be {right:.6g}: together the workers need "
-        f"{cost / workers:.6g} s for an item, the consumer needs "
-        f"{per_item + per_batch / batch_size:.6g} s. Yours is {wrong:.6g}."
+        f"seconds_per_item{case} should be {right:.10g}: together the workers need "
+        f"{cost / workers:.10g} s for an item, the consumer needs "
+        f"{per_item + per_batch / batch_size:.10g} s. Yours is {wrong:.10g}."
     )
 
 
@@ -201,6 +206,10 @@ def _forgets_the_consumer(cost, batch_size, per_batch, per_item, workers):
     return cost / workers
 
 
+def _shares_a_batch(cost, batch_size, per_batch, per_item, workers):
+    return max(cost / min(workers, batch_size), per_item + per_batch / batch_size)
+
+
 def _returns_items_a_second(cost, batch_size, per_batch, per_item, workers):
     return 1 / max(cost / workers, per_item + per_batch / batch_size)
 
@@ -226,6 +235,7 @@ BREAK_EVEN_MISTAKES = (
     Mistake(_takes_the_faster, FASTER_COUNTS),
     Mistake(_divides_whole_numbers, WHOLE_NUMBERS),
     Mistake(_forgets_the_workers, WORKERS_FORGOTTEN),
+    Mistake(_shares_a_batch, BATCH_SHARED),
     Mistake(_forgets_the_consumer, CONSUMER_FORGOTTEN),
     Mistake(_returns_items_a_second, PER_SECOND),
     Mistake(_returns_the_gain, TIMES_FASTER),

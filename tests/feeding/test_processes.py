@@ -1654,7 +1654,7 @@ def test_a_process_that_is_killed_is_told():
 
 
 def test_a_process_that_is_killed_is_told_soon_though_another_holds_its_pipe():
-    """A child of its own, say: then nothing tells of the end, and others bring batches meanwhile."""
+    """A child of its own, say: nothing tells of the end then, and others bring batches."""
     killed = shared(1)
     heirs = shared(1)
 
