@@ -157,6 +157,7 @@ def manifest_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
 def prediction_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
     """Return where the predictions are not asked for once, in their cells, with an outcome each."""
     asked, tagged, both, told = Counter(), Counter(), Counter(), Counter()
+    found = []
     for cell in notebook.cells:
         tree = parsed(cell.source) if cell.cell_type == "code" else ast.Module([], [])
         # What has no id is another's, such as a model's predict(batch).
@@ -167,7 +168,9 @@ def prediction_problems(notebook: NotebookNode, lesson: Lesson) -> list[str]:
         named = {tag.removeprefix("predict:") for tag in tags(cell) if tag.startswith("predict:")}
         for counter, names in ((asked, here), (tagged, named), (both, here & named), (told, after)):
             counter.update(names)
-    found = []
+        # Only a cell's last value is shown.
+        if after and not ast.unparse(tree.body[-1]).startswith("outcome("):
+            found.append(f"outcome of {', '.join(sorted(after))} is not the last line of its cell")
     for name in lesson.predictions:
         if not asked[name] == tagged[name] == both[name] == 1:
             found.append(

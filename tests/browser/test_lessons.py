@@ -42,7 +42,12 @@ def test_a_lesson_in_jupyterlab(open_lesson, name):
     lesson.screenshots()
     # Each guess stands beside its outcome.
     for id, guess in guesses.items():
-        compared = lesson.shown(lesson.index_of(f'outcome("{id}"'))
+        (place,) = (
+            place
+            for place, cell in enumerate(lesson.cells())
+            if re.search(rf'outcome\(\s*"{re.escape(id)}"', cell["source"])
+        )
+        compared = lesson.shown(place)
         told = rf"You predicted\s+{re.escape(str(guess))}\s+Measured\s+\w"
         assert re.search(told, compared), compared
 

@@ -258,6 +258,11 @@ def test_a_prediction_with_its_outcome_passes(tmp_path):
         ),
         ([*PREDICTED, code(PREDICTED[0].source)], ("99.cost",), "is called in 2 cells, and"),
         ([*PREDICTED, code("1", "predict:99.cost")], ("99.cost",), "(cells with this tag: 2)"),
+        (
+            [PREDICTED[0], code('outcome("99.cost", "twice")\nx = 1')],
+            ("99.cost",),
+            "outcome of 99.cost is not the last line of its cell",
+        ),
     ],
 )
 def test_a_prediction_that_is_not_whole_is_found(tmp_path, cells, listed, words):
