@@ -17,7 +17,7 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, ThreadPoolEx
 from concurrent.futures.process import BrokenProcessPool
 from fractions import Fraction
 from functools import partial
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 
 import numpy as np
 import psutil
@@ -58,8 +58,9 @@ def nothing_left(capfd):
 
 
 def running():
-    """The processes below this one, without Python's own two helpers."""
-    helpers = {worker_server.pid(), resource_tracker._resource_tracker._pid}
+    """The processes below this one, without the helpers that stay: executors' and loaders'."""
+    servers = {forkserver._forkserver._forkserver_pid, worker_server.pid()}
+    helpers = servers | {resource_tracker._resource_tracker._pid}
     below = psutil.Process().children(recursive=True)
     return {each for each in below if each.pid not in helpers}
 
