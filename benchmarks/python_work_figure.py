@@ -40,7 +40,8 @@ def in_words(measured: dict[str, Any]) -> str:
     return (
         f"Two charts. Bars: {_work(measured['gains'])}, items a second relative to one bare "
         f"process, with the lowest and the highest of the rounds: {bars}. Of the gain of two bare "
-        f"processes the process loader has {measured['of_two_processes']:.2f}. A curve: items a second "
+        f"processes the process loader has {measured['of_two_processes']:.2f}. A curve: items a "
+        "second "
         "of the process loader with two processes, relative to a plain loop, over the cost of an "
         f"item: {curve}. {_crossing(measured['break_even'])}."
     )

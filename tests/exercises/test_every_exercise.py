@@ -18,6 +18,8 @@ EVERY = [task for file in FILES for task in of_lesson(file.stem[-2:])]
 # "lesson_01-pairs", so that `make test LESSON=01` takes it.
 NAMES = [f"lesson_{task.id[:2]}-{task.id[3:]}" for task in EVERY]
 each_exercise = pytest.mark.parametrize("task", EVERY, ids=NAMES)
+# Their answers wait, train, start threads and processes: a second time only in the soak tests.
+SLOW = ("06", "07", "08")
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +41,11 @@ def is_told_the_same(task, mistakes):
     assert workspace.progress().solved == {task.id}
 
 
-@each_exercise
+@pytest.mark.parametrize(
+    "task",
+    [pytest.param(each, marks=pytest.mark.soak if each.id[:2] in SLOW else ()) for each in EVERY],
+    ids=NAMES,
+)
 def test_each_answer_is_told_the_same_backwards(task):
     """Each mistake gets its message, from the last to the first: in a kernel they run forwards.
 
