@@ -48,16 +48,16 @@ class WorkerError(RuntimeError):
 class WorkerLost(RuntimeError):
     """A worker process has ended in the middle of its work, or before it could begin.
 
-    ``worker`` is its number; ``process`` the system's (pid); ``exitcode`` what the system says, the
-    negative number of a signal; ``places`` those of the items that it held; ``at`` the place of the
-    one it was working on, None where it was at none.
+    ``worker`` is its number; ``process`` the system's (pid), None where it was not started yet;
+    ``exitcode`` what the system says, the negative number of a signal; ``places`` those of the
+    items that it held; ``at`` the place of the one it was working on, None where it was at none.
     """
 
     def __init__(
         self,
         message: str,
         worker: int,
-        process: int,
+        process: int | None,
         exitcode: int | None,
         places: list[int],
         at: int | None,

@@ -52,6 +52,15 @@ def lost_before_ready(number: int, process: Any) -> WorkerLost:
     return WorkerLost(text, number, process.pid, code, [], None)
 
 
+def lost_at_the_start(number: int) -> WorkerLost:
+    """The error for a worker that has ended before it had read what it is to do."""
+    text = (
+        f"Worker {number} has ended while it was started: it, or the server that it comes from, "
+        "was killed, or the system has no room for another process."
+    )
+    return WorkerLost(text, number, None, None, [], None)
+
+
 def cannot_begin(number: int, process: Any, reason: str) -> WorkerLost:
     """The error for a worker that can't import what it needs."""
     return WorkerLost(

@@ -185,7 +185,21 @@ class Workers:
         return error
 
     def _start(self, number: int) -> None:
-        """Start a worker, and put it into its place in the crew."""
+        """Start a worker, and put it into its place in the crew.
+
+        Raises:
+            WorkerLost: it has ended before it had read what it is to do; with ``restart``, several
+                have.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._start_once(number)
+                return
+            except (BrokenPipeError, ConnectionResetError, EOFError) as error:
+                if not self.restart or attempt == ATTEMPTS:
+                    raise lost_workers.lost_at_the_start(number) from error
+
+    def _start_once(self, number: int) -> None:
         forked = not isinstance(self.job, bytes)
         self.memory.numbers[1 + number] = -1
         with interrupt_held_back(), _starting:

@@ -1675,6 +1675,33 @@ def test_a_process_that_is_killed_is_told_soon_though_another_holds_its_pipe():
         os.kill(int(heirs[0]), signal.SIGKILL)
 
 
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), EOFError()])
+def test_a_process_that_is_killed_while_it_is_started_is_told_or_replaced(
+    monkeypatch, error, times
+):
+    start, failures = processes.Workers._start_once, []
+
+    def fails_at_first(self, number):
+        if len(failures) < times:
+            failures.append(number)
+            raise error
+        start(self, number)
+
+    monkeypatch.setattr(processes.Workers, "_start_once", fails_at_first)
+    told = "Worker 0 has ended while it was started: it, or the server that it comes from, was"
+    loader = forked(same, range(8), NUMBER, 4, lost="restart")
+    if times < 3:
+        assert numbers(loader()) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    else:
+        _, caught = until_error(WorkerLost, loader())
+        assert str(caught.value).startswith(told)
+    failures.clear()
+    _, caught = until_error(WorkerLost, forked(same, range(8), NUMBER, 4)())
+    assert str(caught.value).startswith(told)
+    assert (caught.value.process, caught.value.places) == (None, [])
+
+
 def test_three_in_a_row_are_enough():
     error, text = lost(process_functions.exits, range(8), lost="restart")
     assert text == (
