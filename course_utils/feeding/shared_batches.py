@@ -4,7 +4,7 @@ A worker writes a batch there, and it is never copied or pickled. The memory has
 file in memory (``/dev/shm`` on Linux) that is removed from its folder as soon as it is open. So
 nothing is left of it, however the processes end, except where a kill hits the moment in between:
 then an empty file stays. (On macOS it is such a file on the disk.) ``multiprocessing.heap.Arena``
-makes it: not documented, but the same in Python 3.11 to 3.14, and what its ``Array`` is made of.
+makes it: not documented, but the same in Python 3.11 to 3.13, and what its ``Array`` is made of.
 """
 
 from __future__ import annotations
