@@ -21,6 +21,7 @@ from course_utils.project.lock_file import alone
 
 LOCK = "requirements.lock"
 GPU_LOCK = "requirements-gpu.lock"
+STAMP = "course-lock.txt"  # in an environment that the course has made: from what
 GIB = 2**30
 # 3.1 and 6 GB installed, compiled bytecode included, and room to unpack. uv's cache takes no more
 # where it can link its files into the environment, and as much again where it can't.
@@ -87,6 +88,8 @@ def use_active_environment(root: Path, gpu: bool) -> Path:
             "The active environment is used as it is. For the GPU packages:  "
             f"python -m pip install -r {GPU_LOCK}"
         )
+    # Where another copy of the course has made this environment, that copy sets it up again.
+    (Path(sys.prefix) / STAMP).unlink(missing_ok=True)
     install_package(root, Path(sys.executable), pip_install(sys.executable))
     return Path(sys.executable)
 
@@ -155,7 +158,7 @@ def lock_for(root: Path, gpu: bool) -> Path:
 
 def stamp_of(root: Path) -> str:
     """Return what `.venv` was set up from, an empty text where no set-up has ended."""
-    stamp = root / ".venv" / "course-lock.txt"
+    stamp = root / ".venv" / STAMP
     return stamp.read_text(encoding="utf-8") if stamp.is_file() else ""
 
 
@@ -183,7 +186,7 @@ def set_up(root: Path, gpu: bool) -> None:
     size = "6 GB" if lock.name == GPU_LOCK else "3 GB"
     say(f"Setting up {environment.name}/ from {lock.name}: about {size}, once.")
     check_disk(environment, lock.name)
-    stamp = environment / "course-lock.txt"
+    stamp = environment / STAMP
     stamp.unlink(missing_ok=True)  # half an environment must not pass for a whole one
     uv = make_environment(environment, lock)
     install_lock(uv, python, lock)

@@ -422,8 +422,11 @@ def test_an_active_environment_that_has_the_packages_is_used_as_it_is(tmp_path):
     here = sysconfig.get_path("purelib")
     there = subprocess.check_output([python, "-c", ask], text=True).strip()
     Path(there, "packages.pth").write_text(f"{here}\n", encoding="utf-8")
+    stamp = tmp_path / "other" / environment.STAMP  # as if another copy of the course had made it
+    stamp.write_text("of another copy", encoding="utf-8")
     gpu = ["--gpu"] if sys.platform == "linux" else []
     done = course(folder, "reset", "00", *gpu, python=str(python))
+    assert not stamp.exists()  # that copy will find its environment out of line
     if gpu:
         assert "used as it is" in done.stdout
         assert "pip install -r requirements-gpu.lock" in done.stdout
