@@ -1,3 +1,4 @@
+import gc
 import os
 import re
 import subprocess
@@ -364,3 +365,31 @@ def test_importing_brings_no_heavy_library(python):
         "print([name for name in names if name in sys.modules])"
     )
     assert shown.strip() == "[]"
+
+
+def test_a_race_freezes_what_lives_and_thaws_it_again(clock):
+    gc.unfreeze()  # the module's fixture has frozen pytest's own objects
+    seen = []
+
+    def looking():
+        seen.append(gc.get_freeze_count() > 0)
+        yield from clock.pipeline(1)()
+
+    def failing():
+        raise OSError("no such disk")
+        yield
+
+    try:
+        found = race({"a": looking}, control="a", rounds=1, clock=clock)
+        assert gc.get_freeze_count() == 0
+        found.more()
+        assert gc.get_freeze_count() == 0
+        with pytest.raises(OSError, match="no such disk"):
+            race({"a": failing}, control="a", rounds=1, clock=clock)
+        assert gc.get_freeze_count() == 0
+        gc.freeze()  # what a program has frozen itself stays so
+        race({"a": looking}, control="a", rounds=1, clock=clock)
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.freeze()
+    assert seen == [True] * 8  # a warm-up and a round; one round more; and the first again
