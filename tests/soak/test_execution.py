@@ -16,7 +16,7 @@ SECONDS, BYTES = 40, 2 * 2**30
 # Seconds: kept shorter; and a lesson that trains a network, or waits for slow sources, may take 60.
 OTHERWISE = {
     "00_start_here": 30, "01_numbers": 30, "04_photos": 60, "06_where_time_goes": 60,
-    "07_threads": 60, "08_processes": 60,
+    "07_threads": 60, "08_processes": 60, "09_keras_generators": 60, "10_leaving_python": 60,
 }  # fmt: skip
 
 
