@@ -1,9 +1,11 @@
 """What several tests need."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -18,6 +20,22 @@ def interrupts_stay_as_they_are():
     """Whoever leaves another handler behind takes the time limit from all checks after it."""
     yield
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.fixture(autouse=True)
+def what_tensorflow_leaves_goes_at_once():
+    """End the iterators that stand in a reference cycle, as some trainings leave them.
+
+    TensorFlow waits for their autotuner, the longer, the older they are: up to a minute, in
+    whatever test Python happens to look for cycles. What was there before is frozen, so that to
+    look takes milliseconds.
+    """
+    began = time.perf_counter()
+    yield
+    if "tensorflow" in sys.modules and time.perf_counter() - began > 0.3:
+        gc.collect()
+        if not gc.get_freeze_count():
+            gc.freeze()
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ The old one may be anything that Keras is given: a PyDataset, a generator functi
 
 from __future__ import annotations
 
+import math
+import numbers
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,8 +69,10 @@ def parity(
     What a source raises passes, with a note of which one, which epoch and which element.
     """
     epochs, limit = whole_number("epochs", epochs), whole_number("limit", limit)
-    if not tolerance >= 0:
-        raise ValueError(f"tolerance must be 0 or more, found {tolerance!r}")
+    if isinstance(tolerance, bool) or not isinstance(tolerance, numbers.Real):
+        raise TypeError(f"tolerance must be a number, 0 or more, found {tolerance!r}")
+    if not 0 <= tolerance < math.inf:
+        raise ValueError(f"tolerance must be a number, 0 or more, found {tolerance!r}")
     if tolerance and not ordered:
         raise ValueError(
             "tolerance= compares what stands at the same place, and ordered=False knows no places. "

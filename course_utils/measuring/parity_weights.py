@@ -65,6 +65,11 @@ def trained_parity(
     """
     epochs, limit = whole_number("epochs", epochs), whole_number("limit", limit)
     seed = whole_number("seed", seed, least=0)
+    if hasattr(make_model, "fit") or not callable(make_model):
+        raise TypeError(
+            f"make_model is {described(make_model)}, and a function that returns a new, compiled "
+            "model each time was expected: both trainings begin with one."
+        )
     for given, name in ((old, OLD), (new, NEW)):
         check_source(given, name)
     train = partial(_trained, make_model, epochs=epochs, seed=seed, limit=limit)

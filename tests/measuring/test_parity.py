@@ -714,8 +714,9 @@ def test_nothing_is_no_proof():
     [
         ({"epochs": 0}, "epochs must be 1 or more, found 0"),
         ({"limit": 0}, "limit must be 1 or more, found 0"),
-        ({"tolerance": -1}, "tolerance must be 0 or more, found -1"),
-        ({"tolerance": np.nan}, "tolerance must be 0 or more, found nan"),
+        ({"tolerance": -1}, "tolerance must be a number, 0 or more, found -1"),
+        ({"tolerance": np.nan}, "tolerance must be a number, 0 or more, found nan"),
+        ({"tolerance": np.inf}, "tolerance must be a number, 0 or more, found inf"),
         ({"tolerance": 1, "ordered": False}, "tolerance= compares what stands at the same place, "
          "and ordered=False knows no places. Give one of the two."),
     ],
@@ -723,6 +724,12 @@ def test_nothing_is_no_proof():
 def test_arguments_out_of_range(options, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         parity(batches, batches, **options)
+
+
+@pytest.mark.parametrize("tolerance", ["1", None, True, [0]])
+def test_a_tolerance_that_is_no_number(tolerance):
+    with pytest.raises(TypeError, match=r"^tolerance must be a number, 0 or more, found "):
+        parity(batches, batches, tolerance=tolerance)
 
 
 class Torn(Photos):

@@ -295,6 +295,9 @@ def test_an_epoch_without_a_batch_proves_nothing():
 
 def test_models_that_cannot_be_compared():
     one = make_model()
+    for no_function in (one, None):
+        with pytest.raises(TypeError, match=r"and a function that returns a new, compiled model"):
+            trained_parity(no_function, batches, batches)
     with pytest.raises(ValueError, match=r"^make_model returned the same model twice\. Make a new"):
         trained_parity(lambda: one, batches, batches)
     with pytest.raises(TypeError, match=r"^make_model returned None, and a Keras model was expec"):
