@@ -12,7 +12,8 @@ so many     the data
 TensorFlow checks both. At a wrong one it raises DataLossError without a file's name, and the rest
 of the file is lost to it: where the next record begins is told by the length of this one. Here the
 length is read again, and where it is damaged itself, the next one that its checksum agrees with is
-looked for.
+looked for. What lies between is a gap. Nothing in the file tells how many records it held; the
+set's index does, which knows how many were written.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ class Damage:
 
     record: number in the file, from 0, of the first record that is lost; lost: how many are.
     element: that record's number among all that were written. start, end: in bytes.
+    exact: whether these numbers are certain, see ``examine``; the text says "about" where not.
     """
 
     record: int
@@ -45,12 +47,16 @@ class Damage:
     start: int
     end: int
     what: str
+    exact: bool = True
 
     def __str__(self) -> str:
+        place = f"byte {self.start:,}: {self.what}"
+        if not self.lost:
+            return place
         text = f"record {self.record} (element {self.element})"
         if self.lost > 1:
             text = f"{self.lost} records from {text} on"
-        return f"{text}, byte {self.start:,}: {self.what}"
+        return f"{'' if self.exact else 'about '}{text}, {place}"
 
 
 @dataclass(frozen=True)
@@ -129,6 +135,17 @@ def records_from(path: tf.Tensor, start: tf.Tensor) -> tf.data.Dataset:
 def examine(path: Path, written: int, bytes_written: int, shard: int, shards: int) -> FileReport:
     """Read a file whole, and tell what can be read of it.
 
+    What can be read is certain. How many records a gap held is known where it is the only one: all
+    that are missing. Of several gaps, each held at least one, and the rest is shared out by bytes.
+    That is exact where there is no rest, and where all records have one size. Else each damage from
+    the first gap to the last has ``exact=False``, and what is read between them may have other
+    numbers than it seems, so that it comes early or late among the records of other files. Within
+    the file the order is right in any case, and behind the last gap the numbers are, too.
+
+    A file that is shorter than it was counts as cut: the missing bytes are a gap at its end. Of one
+    that is longer, nothing is read beyond its old end. Where elements hold whole TFRecord files as
+    their bytes, the search in a gap may take what is in them for records of the set.
+
     Args:
         path: the file; one that isn't there has lost all.
         written: how many records it was given.
@@ -139,67 +156,121 @@ def examine(path: Path, written: int, bytes_written: int, shard: int, shards: in
     Raises:
         OSError: it can't be opened.
     """
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            pieces = _pieces(file, path, written, bytes_written)
+    except FileNotFoundError:
+        size, pieces = 0, [_Piece(0, what="there is no such file", end=bytes_written, gap=True)]
+    _fill_gaps(pieces, written)
     runs: list[Run] = []
     damages: list[Damage] = []
-    number = place = 0  # of the next record, and of its first byte
-
-    def damaged(end: int, lost: int, what: str) -> None:
-        nonlocal number, place
-        damages.append(Damage(number, number * shards + shard, lost, place, end, what))
-        number, place = number + lost, end
-
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        damaged(0, written, "there is no such file")
-        return FileReport(path, written, tuple(damages), (Run(0, 0, written),))
-    with file:
-        size = file.seek(0, os.SEEK_END)
-        while place < size and number < written:
-            records, length = _readable(path, place)
-            run, records = place, min(records, written - number)
-            before = number = number + records
-            place += length
-            if place < size and number < written:
-                end, what = _damage(file, place, size)
-                # Of what is cut nobody can tell how many records it was, but that none follows.
-                damaged(end, 1 if end < size else written - number, what)
-            runs.append(Run(run, records, number - before))
-    if number < written:
-        runs.append(Run(place, 0, written - number))
-        damaged(size, written - number, "the file ends here")
+    number = 0
+    for piece in pieces:
+        runs.append(Run(piece.start, len(piece.sizes), piece.lost))
+        number += len(piece.sizes)
+        if piece.what:
+            numbers = (number, number * shards + shard, piece.lost)
+            end = min(piece.end, size)
+            damages.append(Damage(*numbers, piece.damage, end, piece.what, piece.exact))
+        number += piece.lost
     if size > bytes_written:
-        damaged(size, 0, f"{size - bytes_written:,} bytes more than were written")
+        what = f"{size - bytes_written:,} bytes more than were written"
+        damages.append(Damage(number, number * shards + shard, 0, bytes_written, size, what))
     return FileReport(path, written, tuple(damages), tuple(runs))
 
 
-def _readable(path: Path, start: int) -> tuple[int, int]:
-    """How many records TensorFlow reads from here on, and how many bytes these are."""
-    records = length = 0
+@dataclass
+class _Piece:
+    """Records that can be read, from byte `start` on, and what can't be, up to byte `end`."""
+
+    start: int
+    sizes: list[int] = field(default_factory=list)  # of the records, in bytes
+    what: str = ""  # can't be read, and why
+    end: int = 0
+    gap: bool = False  # how many records were lost has to be found out
+    lost: int = 0
+    exact: bool = True
+
+    @property
+    def damage(self) -> int:
+        """The first byte that can't be read."""
+        return self.start + sum(self.sizes)
+
+
+def _pieces(file: BinaryIO, path: Path, written: int, bytes_written: int) -> list[_Piece]:
+    """What the file consists of, from its first byte on; its gaps are yet to be filled."""
+    size = min(file.seek(0, os.SEEK_END), bytes_written)
+    pieces: list[_Piece] = []
+    found = place = 0
+    while place < size and found < written:
+        piece = _Piece(place, _readable(path, place, size - place)[: written - found])
+        pieces.append(piece)
+        found += len(piece.sizes)
+        place = piece.damage
+        if place < size and found < written:
+            piece.end, piece.what, piece.gap = _damage(file, place, size)
+            if not piece.gap:
+                piece.lost = 1
+                found += 1
+            elif piece.end == size:
+                piece.end = bytes_written
+            place = piece.end
+    cut = size < bytes_written and place == size
+    if found < written and (cut or not any(piece.gap for piece in pieces)):
+        pieces.append(_Piece(place, what="the file ends here", end=bytes_written, gap=True))
+    return pieces
+
+
+def _fill_gaps(pieces: list[_Piece], written: int) -> None:
+    """Find out how many records each gap held, as ``examine`` tells."""
+    gaps = [number for number, piece in enumerate(pieces) if piece.gap]
+    missing = written - sum(len(piece.sizes) + piece.lost for piece in pieces)
+    if not gaps:
+        return
+    lengths = np.array([pieces[gap].end - pieces[gap].damage for gap in gaps])
+    mean = lengths.sum() / max(missing, 1)
+    rest = missing - len(gaps)
+    if len(gaps) == 1:
+        lost = np.array([missing])
+    elif rest > 0:
+        above = np.maximum(lengths - mean, 0)  # without the one record that each gap has for sure
+        lost = 1 + np.diff(np.rint(np.cumsum(above) * (rest / above.sum())), prepend=0)
+    else:  # less than 0 where the file was changed on purpose
+        lost = np.arange(len(gaps)) < missing
+    for gap, number in zip(gaps, lost):
+        pieces[gap].lost = int(number)
+    sizes = {size for piece in pieces for size in piece.sizes}
+    if len(gaps) > 1 and rest and not (sizes <= {mean} and (lengths == lost * mean).all()):
+        for piece in pieces[gaps[0] : gaps[-1] + 1]:
+            piece.exact = False
+
+
+def _readable(path: Path, start: int, room: int) -> list[int]:
+    """The bytes of each record that TensorFlow reads from here on, as far as there is room."""
     found = tf.data.Dataset.from_tensors((str(path), np.int64(start))).flat_map(records_from)
     lengths = found.ignore_errors().batch(64).map(tf.strings.length)
-    for batch in lengths.as_numpy_iterator():
-        records += len(batch)
-        length += int(batch.sum(dtype=np.int64)) + AROUND * len(batch)
-    return records, length
+    sizes = [int(one) + AROUND for batch in lengths.as_numpy_iterator() for one in batch]
+    ends = np.cumsum(sizes)
+    return sizes[: int(np.searchsorted(ends, room, "right"))]
 
 
-def _damage(file: BinaryIO, place: int, size: int) -> tuple[int, str]:
-    """Where what can't be read ends, and what it is."""
+def _damage(file: BinaryIO, place: int, size: int) -> tuple[int, str, bool]:
+    """Where what can't be read ends, what it is, and whether it is a gap: else it is one record."""
     file.seek(place)
     header = file.read(HEADER.size)
-    if len(header) < HEADER.size:
-        return size, f"cut, {len(header)} bytes of it are there"
+    if place + HEADER.size > size:
+        return size, f"cut, {size - place} bytes of it are there", True
     length, checksum = HEADER.unpack(header)
     if _checksums(np.frombuffer(header[:8], np.uint8))[0] != checksum:
         end = _next_header(file, place + 1, size)
         if end == size:
-            return size, "no record begins here, nor after it"
-        return end, f"its length is damaged; {end - place:,} bytes are left out"
+            return size, "no record begins here, nor after it", True
+        return end, f"its length is damaged; {end - place:,} bytes are left out", True
     end = place + length + AROUND
     if end > size:
-        return size, f"cut, {size - place:,} of its {end - place:,} bytes are there"
-    return end, f"its {length:,} bytes of data are damaged"
+        return size, f"cut, {size - place:,} of its {end - place:,} bytes are there", True
+    return end, f"its {length:,} bytes of data are damaged", False
 
 
 def _next_header(file: BinaryIO, place: int, size: int) -> int:

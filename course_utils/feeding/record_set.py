@@ -10,7 +10,9 @@ from typing import Any
 
 import tensorflow as tf
 
+from course_utils.feeding.examples import Examples
 from course_utils.feeding.record_writer import SHARD, files_named, index_name
+from course_utils.feeding.values import described
 
 FORMAT = 1  # to be raised with every change of what the files hold
 
@@ -59,19 +61,21 @@ class Records:
 
         Raises:
             FileNotFoundError, NotADirectoryError: no such folder, or no whole set of that name.
-            ValueError: the index can't be read.
+            ValueError: the index is damaged, or the name can't be one.
+            TypeError: the name is no str.
         """
+        check_name(name)
         folder = Path(folder).expanduser().absolute()
         path = folder / index_name(name)
         try:
-            text = path.read_text(encoding="utf-8")
+            content = path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             raise _no_index(folder, name) from None
         try:
-            index = json.loads(text)
+            index = json.loads(content.decode("utf-8"))
             if index["format"] != FORMAT:
                 raise ValueError(f"its format is {index['format']}, and this reads {FORMAT}")
-            return cls(
+            found = cls(
                 folder=folder,
                 files=tuple(folder / Path(one["name"]).name for one in index["files"]),
                 counts=tuple(int(one["records"]) for one in index["files"]),
@@ -79,6 +83,8 @@ class Records:
                 signature=_from_json(index["signature"]),
                 name=name,
             )
+            _check_index(found)
+            return found
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(
                 f"{path} can't be read: {type(error).__name__}: {error}. It tells what the files "
@@ -111,6 +117,31 @@ class Records:
 def index_of(signature: Any) -> dict[str, Any]:
     """What is to be told of a set, beside its files."""
     return {"format": FORMAT, "signature": _to_json(signature)}
+
+
+def check_name(name: Any) -> None:
+    """Raise where it can't be the name of a set.
+
+    Raises:
+        TypeError, ValueError: it is no str, or one that files shouldn't have.
+    """
+    words = f"name must be of letters, digits, ., - and _, found {described(name)}"
+    if not isinstance(name, str):
+        raise TypeError(words)
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise ValueError(words)
+
+
+def _check_index(found: Records) -> None:
+    """Raise where an index tells what can't be: bytes of it may be damaged."""
+    if not found.files:
+        raise ValueError("it names no file")
+    shards = len(found.files)
+    if found.counts != tuple(len(range(n, found.count, shards)) for n in range(shards)):
+        raise ValueError(f"its files have {found.counts} records, which aren't given out in turn")
+    if len(set(found.files)) < shards:
+        raise ValueError("it names a file twice")
+    Examples(found.signature)
 
 
 def _no_index(folder: Path, name: str) -> OSError:

@@ -10,7 +10,6 @@ How an element becomes a record is told in ``examples``, what a file holds in ``
 from __future__ import annotations
 
 import copy
-import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ from course_utils.feeding.arguments import whole_number
 from course_utils.feeding.examples import Examples
 from course_utils.feeding.layout import WrongElement
 from course_utils.feeding.record_file import RecordsReport, examine, records_from
-from course_utils.feeding.record_set import DamagedRecords, Records, index_of
+from course_utils.feeding.record_set import DamagedRecords, Records, check_name, index_of
 from course_utils.feeding.record_writer import RecordWriter
 from course_utils.feeding.signatures import signature_of
 from course_utils.feeding.values import described
@@ -60,10 +59,13 @@ def write_records(
 ) -> Records:
     """Write a generator's elements into TFRecord files, and return what was written.
 
-    One element is drawn at a time, and goes to the next of the files in turn: element i to file
-    ``i % shards``. All is written under names that nobody reads, and gets its own when it is
-    whole, the index last. So after an error, Ctrl+C or a killed process there is no set of records
-    there, and nothing of it stays: what a killed process has left goes with the next call.
+    Elements go to the files in turn: element i to file ``i % shards``. Each is written before the
+    next one is drawn. Only where there is no signature, the first 8 are drawn beforehand, and held
+    in memory, to find it.
+
+    All is written under names that nobody reads, and gets its own when it is whole, the index last.
+    So after an error, Ctrl+C or a killed process there is no set of records there, and nothing of
+    it stays: what a killed process has left goes with the next call.
 
     Args:
         elements: a generator function without arguments, a dataset, or anything to iterate over.
@@ -74,7 +76,8 @@ def write_records(
             ``<name>-00000-of-00002.tfrecord`` and so on, and ``<name>.json``.
         signature: of one element, as for ``from_generator``. Where it is None it is a dataset's
             own, or what ``signatures.signature_of`` finds in the first 8 elements.
-        at_most: elements to draw; all where it is None, so one that never ends needs it.
+        at_most: elements to draw, and not one more; all where it is None, so a source that never
+            ends needs it.
         overwrite: replace the set of that name, once the new one is whole.
 
     Raises:
@@ -91,8 +94,7 @@ def write_records(
     shards = whole_number("shards", shards)
     if at_most is not None:
         at_most = whole_number("at_most", at_most)
-    if not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError(f"name must be of letters, digits, ., - and _, found {name!r}")
+    check_name(name)
     if at_most is None:
         _check_ends(elements)
     folder = Path(folder).expanduser().absolute()
@@ -100,7 +102,7 @@ def write_records(
     with RecordWriter(folder, name, shards, overwrite) as writer, _drawing(elements) as drawn:
         number = -1
         if examples is None:
-            examples, drawn = _described(elements, drawn)
+            examples, drawn = _described(elements, drawn, at_most)
         for number, element in enumerate(islice(drawn, at_most)):
             writer.write(_record(examples, number, element))
         if number < 0:
@@ -135,7 +137,8 @@ def records_dataset(
             be read. "skip": all files are read through once, here; what can't be read is told by a
             warning (SkippedRecords), and left out. What is damaged after that ends an epoch.
         ordered: keep the order in which the elements were written. Else they come as the files
-            are read.
+            are read. With "skip", where several lengths of a file are damaged, its records between
+            them may come early or late: the warning says "about" then.
         shuffle: elements to choose the next one from, as ``Dataset.shuffle``, in a new order in
             each epoch; 0 leaves it. Records are shuffled, before they are parsed and batched.
         seed: of that shuffle; also makes it the same from run to run.
@@ -302,12 +305,16 @@ def _iterator(elements: Any) -> Iterator[Any]:
     )
 
 
-def _described(elements: Any, drawn: Iterator[Any]) -> tuple[Examples, Iterator[Any]]:
+def _described(
+    elements: Any, drawn: Iterator[Any], at_most: int | None
+) -> tuple[Examples, Iterator[Any]]:
     """Examples of the signature that the first elements have, and all elements."""
     if isinstance(elements, tf.data.Dataset):
         return Examples(elements.element_spec), drawn
     # Copies: a generator may use an array again for its next element.
-    first = [copy.deepcopy(element) for element in islice(drawn, LOOKED_AT)]
+    first = [
+        copy.deepcopy(element) for element in islice(drawn, min(LOOKED_AT, at_most or LOOKED_AT))
+    ]
     return Examples(signature_of(lambda: first, LOOKED_AT)), chain(first, drawn)
 
 
