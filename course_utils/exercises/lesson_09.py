@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import itertools
 import numbers
 import random
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -699,13 +701,18 @@ ONE_AT_A_TIME = (
     "whatever else is parallel has to wait."
 )
 SERIAL_SOURCE = (
-    "No two batches are made at the same time: a generator makes them, and it is asked for one "
-    "after the other, whatever follows it. Let the source give numbers alone, "
-    "`tf.data.Dataset.range(len(sequence))`, and a parallel `map` make the batches."
+    "No two batches are made at the same time: yours are made inside a generator, which is asked "
+    "for one at a time, and what stands behind it can't help. Let "
+    "`tf.data.Dataset.range(len(sequence))` give indices, and ask for the batch in the `map`."
 )
 TOO_MANY_AT_ONCE = (
     "More than `parallel` batches are made at the same time, and each takes memory. With "
     "`tf.data.AUTOTUNE` TensorFlow decides how many: say `num_parallel_calls=parallel`."
+)
+INTERLEAVED = (
+    "More than `parallel` batches are made at the same time: besides the `cycle_length` elements "
+    "whose turn it is, a parallel `interleave` begins with those that come next. A `map` keeps to "
+    "its number: ask for the batch there, with `num_parallel_calls=parallel`."
 )
 AS_THEY_COME = (
     "The batches come in the order in which they are ready: when the first one took longer, "
@@ -761,9 +768,10 @@ class _Meeting:
         self.wanted, self.patience = wanted, patience
         self.changed = threading.Condition()
         self.running = self.most = 0
-        self.given_up = self.looked = False
+        self.given_up = self.looked = self.in_a_generator = False
 
     def __call__(self, index: int) -> None:
+        self.in_a_generator |= _in_a_generator()
         with self.changed:
             self.running += 1
             self.most = max(self.most, self.running)
@@ -780,6 +788,17 @@ class _Meeting:
     def _news(self) -> Callable[[], bool]:
         running = self.running
         return lambda: self.running != running or self.most >= self.wanted or self.given_up
+
+
+def _in_a_generator() -> bool:
+    """Tell whether whoever asks does so inside a generator, or for from_generator."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code is not _drawn.__code__:
+        code = frame.f_code
+        if code.co_flags & inspect.CO_GENERATOR or "from_generator" in code.co_filename:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Late:
@@ -847,14 +866,14 @@ def _judge_meeting(dataset: tf.data.Dataset, photos: _Photos, parallel: int) -> 
         photos.door = None
         if meeting is not None and meeting.most < wanted:
             if meeting.most == 1:
-                serial = int(dataset.cardinality()) == -2 or not _indices(photos.notes[begun:])
-                raise Wrong(SERIAL_SOURCE if serial else ONE_AT_A_TIME)
+                raise Wrong(SERIAL_SOURCE if meeting.in_a_generator else ONE_AT_A_TIME)
             raise Wrong(
                 f"With parallel = {parallel}, only {meeting.most} batches are made at the same "
                 "time: `num_parallel_calls=parallel`."
             )
         if meeting is not None and meeting.most > wanted:
-            raise Wrong(TOO_MANY_AT_ONCE)
+            interleaved = any("ParallelInterleave" in each for each in _operations(dataset))
+            raise Wrong(INTERLEAVED if interleaved else TOO_MANY_AT_ONCE)
         if number and not drawn:
             raise Wrong("The second pass is empty. A dataset can be gone through again and again.")
         expected = photos.batches(photos.ends)
@@ -906,7 +925,8 @@ def _maps_a_generator(sequence, parallel):
 
     signature = (tf.TensorSpec((None, 32, 32, 3), tf.uint8), tf.TensorSpec((None,), tf.int64))
     dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
-    return dataset.map(lambda images, labels: (images, labels), num_parallel_calls=parallel)
+    dataset = dataset.map(lambda images, labels: (images, labels), num_parallel_calls=parallel)
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(sequence)))
 
 
 def _lets_tensorflow_decide(sequence, parallel):
@@ -918,6 +938,21 @@ def _lets_tensorflow_decide(sequence, parallel):
 
     dataset = tf.data.Dataset.range(len(sequence))
     return dataset.map(batch, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _interleaves_generators(sequence, parallel):
+    def one_batch(index):
+        yield sequence[index]
+
+    signature = (tf.TensorSpec((None, 32, 32, 3), tf.uint8), tf.TensorSpec((None,), tf.int64))
+    dataset = tf.data.Dataset.range(len(sequence)).interleave(
+        lambda index: tf.data.Dataset.from_generator(
+            one_batch, args=(index,), output_signature=signature
+        ),
+        cycle_length=parallel,
+        num_parallel_calls=parallel,
+    )
+    return dataset.apply(tf.data.experimental.assert_cardinality(len(sequence)))
 
 
 def _takes_what_is_ready(sequence, parallel):
@@ -1032,21 +1067,49 @@ TRACED_ONCE = (
     "a constant. Draw with TensorFlow: `tf.image.stateless_random_...`, with a seed made of "
     "`seed`, `epoch` and the photo's place."
 )
+FROZEN = (
+    "All photos of an epoch are {changed} alike: the number was drawn once, while the dataset was "
+    "built, and stands there as a constant. Python draws no other for each photo: `map` calls its "
+    "function once, to build the graph. Draw with TensorFlow: `tf.image.stateless_random_...`, "
+    "with a seed made of `seed`, `epoch` and the photo's place."
+)
+OTHER_SEEDS = (
+    "Each pass over the dataset, or each call, gets other seeds: `tf.data.Dataset.random` gives "
+    "new ones with `rerandomize_each_iteration=True`, or where it is given no `seed`. A photo's "
+    "seed should follow from its place: `tf.random.fold_in([seed, epoch], place)`."
+)
+OF_THE_GLOBAL_SEED = (
+    "Where TensorFlow's global seed is another one, your photos are changed in another way: "
+    "`tf.data.Dataset.random(seed=...)`, and what else takes a seed of its own and isn't "
+    "`stateless`, mixes the two. `tf.random.fold_in([seed, epoch], place)` makes a photo's seed of "
+    "nothing but the three."
+)
 ALL_ALIKE = (
-    "All photos of an epoch are changed alike: each of them gets the same seed. `enumerate` gives "
-    "each its place, and `tf.random.fold_in([seed, epoch], place)` makes a seed of its own from "
-    "that."
+    "All photos of an epoch are {changed} alike: each of them gets the same seed, or the same "
+    "number. `enumerate` gives each its place, and `tf.random.fold_in([seed, epoch], place)` makes "
+    "a seed of its own from that."
 )
 SAME_IN_EVERY_EPOCH = (
     "A photo is changed in the same way in every epoch, so the model sees each in one way only. "
     "Let `epoch` into the seed: `tf.random.fold_in([seed, epoch], place)`."
 )
+MIRRORED_IN_EVERY_EPOCH = (
+    "Which photos are mirrored is the same in every epoch; the brightness alone changes. Let "
+    "`epoch` into both seeds: make them with `tf.random.split` of one, "
+    "`tf.random.fold_in([seed, epoch], place)`."
+)
+BRIGHT_IN_EVERY_EPOCH = (
+    "A photo has the same brightness in every epoch; the mirroring alone changes. Let `epoch` into "
+    "both seeds: make them with `tf.random.split` of one, `tf.random.fold_in([seed, epoch], "
+    "place)`."
+)
 SEED_IGNORED = (
-    "Two seeds change the photos in the same way: what you draw doesn't depend on `seed`. Let it "
-    "in: `tf.random.fold_in([seed, epoch], place)`."
+    "With two seeds the photos are {changed} in the same way: what you draw for that doesn't "
+    "depend on `seed`. Let it in: `tf.random.fold_in([seed, epoch], place)`."
 )
 SHARED = (
-    "Seed, epoch and place are mixed up: the photos of {one} are changed like those of {other}{by}."
+    "Seed, epoch and place are mixed up: the photos of {one} are {changed} like those of "
+    "{other}{by}."
     " A sum is the same for others as well. Keep the three apart: "
     "`tf.random.fold_in([seed, epoch], place)`."
 )
@@ -1060,9 +1123,14 @@ NOTHING_ADDED = (
     "nothing among those. Give the uint8 photo to `tf.image.stateless_random_brightness`, which "
     "takes 0.2 as a part of the whole range; or add up to 51."
 )
+BLACK_OR_WHITE = (
+    "Photos come back all black or all white: the brightness is a part of the whole range, for "
+    "uint8 as well. 0.2 stands for up to 51 of 255, and 51 for 51 times the range: "
+    "`tf.image.stateless_random_brightness(image, 0.2, seed)`."
+)
 WRAPS = (
     "Pixels begin again at the other end of 0 to 255, so bright ones become black, or dark ones "
-    "white: an integer that has no room wraps around. Hold the sum between 0 and 255 before it "
+    "white: a uint8 that has no room wraps around. Hold the sum between 0 and 255 before it "
     "becomes uint8, with `tf.clip_by_value`, as `tf.image.stateless_random_brightness` does."
 )
 FLOATS = (
@@ -1103,7 +1171,7 @@ def augmented(dataset, seed, epoch):
 
 ROUNDING = 2  # grey levels that a pixel may differ by from what was added to all of them
 STRONGEST = 51  # grey levels: 0.2 of 255
-AS_IT_IS, MIRRORED = "as it is", "mirrored"
+AS_IT_IS, MIRRORED, BRIGHTENED = "as it is", "mirrored", "brightened"
 # Seeds and epochs: three epochs of one seed, then two seeds in one epoch. A sum, a product, or
 # digits in a row would take some of them for the same.
 PAIRS = ((1, 2), (1, 0), (1, 11), (0, 1), (11, 1), (0, 1000))
@@ -1137,7 +1205,10 @@ class _Album:
                 if way not in (AS_IT_IS, MIRRORED):
                     raise Wrong(way)
                 return way == MIRRORED, added
-            if np.abs((seen - turned - added + 128) % 256 - 128).max() <= ROUNDING:
+            # A cast from float may wrap some pixels around and hold others at the border.
+            held = np.abs(seen - np.clip(turned + added, 0, 255))
+            wrapped = np.abs((seen - turned - added + 128) % 256 - 128)
+            if np.minimum(held, wrapped).max() <= ROUNDING:
                 raise Wrong(WRAPS)
         raise Wrong(
             "A photo isn't what it should be: the one that was given, mirrored or not, with one "
@@ -1162,9 +1233,10 @@ def check_augment(answer: Callable) -> None:
         rows = {PAIRS[0]: _judge_again(answer, album)}
         rows |= {pair: _draws(answer, album, *pair) for pair in PAIRS[1:]}
         epochs = [rows[pair] for pair in PAIRS[:EPOCHS]]
-        _judge_draws(epochs, list(rows.values()))
-        if _alike(rows[0, 1], rows[11, 1]):
-            raise Wrong(SEED_IGNORED)
+        _judge_draws(epochs, list(rows.values()), lambda: _drawn_once(answer, album))
+        alike = _alike(rows[0, 1], rows[11, 1])
+        if alike:
+            raise Wrong(SEED_IGNORED.format(changed=_changed(alike)))
         _judge_together(epochs)
         _judge_amounts(epochs)
         _judge_apart(rows)
@@ -1219,7 +1291,10 @@ def _recognised(
         if sorted(labels[:count]) == sorted(album.labels.tolist()):
             raise Wrong("The photos come in another order than they had. Keep it.")
         raise Wrong("The labels have changed. Each photo keeps its label.")
-    done = [album.recognised(each, at % count) for at, each in enumerate(np.asarray(photos))]
+    photos = np.asarray(photos)
+    if {0, 255} <= {int(each.min()) for each in photos if each.min() == each.max()}:
+        raise Wrong(BLACK_OR_WHITE)
+    done = [album.recognised(each, at % count) for at, each in enumerate(photos)]
     return [done[n * count : (n + 1) * count] for n in range(passes)]
 
 
@@ -1237,17 +1312,55 @@ def _judge_again(answer: Callable, album: _Album) -> list[tuple[bool, float]]:
             raise Wrong(SEEDED_FOR_ALL)
         if first == second != again and _constant(first) and _constant(again):
             raise Wrong(TRACED_ONCE)
+        operations = _operations(dataset)
         if not first == second == again:
-            raise Wrong(GOES_ON)
+            drawing = {each for each in operations if each.startswith(("Random", "Stateful"))}
+            raise Wrong(OTHER_SEEDS if drawing and drawing <= SEEDED_DATASETS else GOES_ON)
         if after == before:
-            return first
-    raise Wrong(DRAWN_FROM_ALL)
+            break
+    else:
+        raise Wrong(DRAWN_FROM_ALL)
+    if (
+        operations & SEEDED_DATASETS
+    ):  # not for others: setting it back makes the learner's own draws begin again
+        tf.random.set_seed(others)
+        if _draws(answer, album, *PAIRS[0]) != first:
+            raise Wrong(OF_THE_GLOBAL_SEED)
+    return first
 
 
-def _constant(draws: list[tuple[bool, float]]) -> bool:
-    """Tell whether all photos were mirrored alike, or all got the same brightness."""
+# The global seed goes into theirs. Which version of an operation it is depends on its arguments.
+SEEDED_DATASETS = {
+    name + version for name in ("RandomDataset", "ShuffleDataset") for version in ("", "V2", "V3")
+}
+
+
+def _operations(dataset: tf.data.Dataset) -> set[str]:
+    """The names of all that TensorFlow does for a dataset; empty where no graph can be made."""
+    ignored = 1  # that a state, such as a generator's place, can't be kept in a graph
+    variant = tf.data.experimental.to_variant(dataset)
+    try:
+        told = tf.raw_ops.DatasetToGraphV2(input_dataset=variant, external_state_policy=ignored)
+    except tf.errors.OpError:
+        return set()
+    graph = tf.compat.v1.GraphDef.FromString(told.numpy())
+    inside = (node for function in graph.library.function for node in function.node_def)
+    return {node.op for node in (*graph.node, *inside)}
+
+
+def _drawn_once(answer: Callable, album: _Album) -> bool:
+    """Tell whether nothing in the dataset draws: neither TensorFlow nor Python."""
+    operations = _operations(_augmented(answer, album, *PAIRS[0]))
+    drawing = ("Random", "Rng", "PyFunc", "Generator")
+    return bool(operations) and not any(name in each for each in operations for name in drawing)
+
+
+def _constant(draws: list[tuple[bool, float]]) -> set[str]:
+    """Tell in what all photos were changed alike: mirrored, or brightened."""
     flips, added = zip(*draws)
-    return len(set(flips)) == 1 or max(added) - min(added) <= ROUNDING
+    mirrored = len(set(flips)) == 1
+    brightened = max(added) - min(added) <= ROUNDING
+    return _named(mirrored, brightened)
 
 
 def _same_draws(one: list, other: list) -> bool:
@@ -1257,29 +1370,49 @@ def _same_draws(one: list, other: list) -> bool:
     )
 
 
-def _alike(one: list, other: list) -> bool:
-    """Tell whether two rows of draws mirror the same photos, or brighten them alike."""
-    return [flip for flip, _ in one] == [flip for flip, _ in other] or all(
-        abs(added - more) <= ROUNDING for (_, added), (_, more) in zip(one, other)
-    )
+def _alike(one: list, other: list) -> set[str]:
+    """Tell in what two rows of draws are alike, as far as both go: mirrored, or brightened."""
+    pairs = list(zip(one, other))
+    mirrored = all(flip == another for (flip, _), (another, _) in pairs)
+    brightened = all(abs(added - more) <= ROUNDING for (_, added), (_, more) in pairs)
+    return _named(mirrored, brightened)
 
 
-def _judge_draws(epochs: list, rows: list) -> None:
+def _named(mirrored: bool, brightened: bool) -> set[str]:
+    return {name for name, so in ((MIRRORED, mirrored), (BRIGHTENED, brightened)) if so}
+
+
+def _changed(alike: set[str]) -> str:
+    """The word for one of the two changes, or for both."""
+    return next(iter(alike)) if len(alike) == 1 else "changed"
+
+
+def _judge_draws(epochs: list, rows: list, drawn_once: Callable[[], bool]) -> None:
     """Look at some epochs of one seed, and at all rows: what is always so, or in each of them."""
     flips = {flip for row in rows for flip, _ in row}
     added = [[more for _, more in row] for row in rows]
     if max(max(map(abs, each)) for each in added) <= ROUNDING:
         raise Wrong(NOTHING_ADDED)
-    if all(max(each) - min(each) <= ROUNDING for each in added):
-        raise Wrong(ALL_ALIKE)
+    constant = set.intersection(*map(_constant, rows))
+    if BRIGHTENED in constant:
+        raise Wrong(_why_all_alike(constant, drawn_once()))
     if flips == {False}:
         raise Wrong(NEVER_MIRRORED)
     if flips == {True}:
         raise Wrong("All photos are mirrored, always. Half of them should be, drawn for each.")
-    if all(_constant(row) for row in rows):
-        raise Wrong(ALL_ALIKE)
-    if all(_alike(epoch, epochs[0]) for epoch in epochs[1:]):
+    if constant:
+        raise Wrong(_why_all_alike(constant, drawn_once()))
+    alike = set.intersection(*(_alike(epoch, epochs[0]) for epoch in epochs[1:]))
+    if alike == {MIRRORED}:
+        raise Wrong(MIRRORED_IN_EVERY_EPOCH)
+    if alike == {BRIGHTENED}:
+        raise Wrong(BRIGHT_IN_EVERY_EPOCH)
+    if alike:
         raise Wrong(SAME_IN_EVERY_EPOCH)
+
+
+def _why_all_alike(constant: set[str], drawn_once: bool) -> str:
+    return (FROZEN if drawn_once else ALL_ALIKE).format(changed=_changed(constant))
 
 
 def _judge_together(epochs: list[list[tuple[bool, float]]]) -> None:
@@ -1320,11 +1453,14 @@ def _judge_apart(rows: dict[tuple[int, int], list[tuple[bool, float]]]) -> None:
     """No two pairs of seed and epoch share what they draw, not even some places further on."""
     for (one, row), (other, another) in itertools.combinations(rows.items(), 2):
         for shift in (0, 1, -1, 2, -2):
-            if _alike(row[max(0, shift) :], another[max(0, -shift) :]):
-                raise Wrong(_shared(one, other, shift))
+            alike = _alike(row[max(0, shift) :], another[max(0, -shift) :])
+            if alike:
+                raise Wrong(_shared(one, other, shift, _changed(alike)))
 
 
-def _shared(one: tuple[int, int], other: tuple[int, int], shift: int) -> str:
+def _shared(
+    one: tuple[int, int], other: tuple[int, int], shift: int, changed: str = "changed"
+) -> str:
     if shift > 0:  # those of `one` are further on
         one, other = other, one
     places = "one place" if abs(shift) == 1 else f"{abs(shift)} places"
@@ -1332,6 +1468,7 @@ def _shared(one: tuple[int, int], other: tuple[int, int], shift: int) -> str:
         one=f"seed {one[0]}, epoch {one[1]}",
         other=f"seed {other[0]}, epoch {other[1]}",
         by=f", {places} further on" if shift else "",
+        changed=changed,
     )
 
 
@@ -1419,11 +1556,74 @@ def _has_one_seed(dataset, seed, epoch):
     return dataset.map(augment)
 
 
+def _draws_while_traced(dataset, seed, epoch):
+    rng = np.random.default_rng([seed, epoch])
+
+    def augment(image, label):
+        if rng.random() < 0.5:
+            image = tf.image.flip_left_right(image)
+        return tf.image.adjust_brightness(image, rng.uniform(-0.2, 0.2)), label
+
+    return dataset.map(augment)
+
+
+def _zips_new_seeds(dataset, seed, epoch):
+    number = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    seeds = tf.data.Dataset.random(seed=number, rerandomize_each_iteration=True).batch(2)
+
+    def augment(element, of_photo):
+        image, label = element
+        flip, light = tf.unstack(tf.random.split(of_photo))
+        image = tf.image.stateless_random_flip_left_right(image, flip)
+        image = tf.image.stateless_random_brightness(image, 0.2, light)
+        return image, label
+
+    return tf.data.Dataset.zip(dataset, seeds).map(augment)
+
+
+def _zips_seeds(dataset, seed, epoch):
+    number = int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
+    seeds = tf.data.Dataset.random(seed=number).batch(2)
+
+    def augment(element, of_photo):
+        image, label = element
+        flip, light = tf.unstack(tf.random.split(of_photo))
+        image = tf.image.stateless_random_flip_left_right(image, flip)
+        image = tf.image.stateless_random_brightness(image, 0.2, light)
+        return image, label
+
+    return tf.data.Dataset.zip(dataset, seeds).map(augment)
+
+
 def _forgets_the_epoch(dataset, seed, epoch):
     def augment(place, element):
         image, label = element
         of_photo = tf.random.fold_in([seed, 0], place)
         flip, light = tf.unstack(tf.random.split(of_photo))
+        image = tf.image.stateless_random_flip_left_right(image, flip)
+        image = tf.image.stateless_random_brightness(image, 0.2, light)
+        return image, label
+
+    return dataset.enumerate().map(augment)
+
+
+def _mirrors_without_the_epoch(dataset, seed, epoch):
+    def augment(place, element):
+        image, label = element
+        flip = tf.random.fold_in([seed, 0], place)
+        _, light = tf.unstack(tf.random.split(tf.random.fold_in([seed, epoch], place)))
+        image = tf.image.stateless_random_flip_left_right(image, flip)
+        image = tf.image.stateless_random_brightness(image, 0.2, light)
+        return image, label
+
+    return dataset.enumerate().map(augment)
+
+
+def _brightens_without_the_epoch(dataset, seed, epoch):
+    def augment(place, element):
+        image, label = element
+        light = tf.random.fold_in([seed, 0], place)
+        flip, _ = tf.unstack(tf.random.split(tf.random.fold_in([seed, epoch], place)))
         image = tf.image.stateless_random_flip_left_right(image, flip)
         image = tf.image.stateless_random_brightness(image, 0.2, light)
         return image, label
@@ -1487,6 +1687,18 @@ def _adds_to_large_floats(dataset, seed, epoch):
         image = tf.cast(image, tf.float32)
         image = tf.image.stateless_random_brightness(image, 0.2, light)
         return tf.cast(tf.clip_by_value(image, 0, 255), tf.uint8), label
+
+    return dataset.enumerate().map(augment)
+
+
+def _counts_in_grey_levels(dataset, seed, epoch):
+    def augment(place, element):
+        image, label = element
+        of_photo = tf.random.fold_in([seed, epoch], place)
+        flip, light = tf.unstack(tf.random.split(of_photo))
+        image = tf.image.stateless_random_flip_left_right(image, flip)
+        image = tf.image.stateless_random_brightness(image, 51, light)
+        return image, label
 
     return dataset.enumerate().map(augment)
 
@@ -2198,9 +2410,9 @@ EXERCISES = (
             Mistake(_yields_lists, IN_A_LIST),
         ),
         right=(
-            "every pass has its own order, also for `fit`. It stops after the batches whose number "
-            "was promised; a line after the loop would be reached there only where a prefetch "
-            "reads ahead, which tf.data adds by itself unless it's told not to."
+            "every pass has its own order, also for `fit`, which takes the promised number of "
+            "batches and asks for no more. A line behind the loop may never be reached there; your "
+            "call of `on_epoch_end` is."
         ),
     ),
     Exercise(
@@ -2228,6 +2440,7 @@ EXERCISES = (
             Mistake(_says_nothing_of_parallel, ONE_AT_A_TIME),
             Mistake(_maps_a_generator, SERIAL_SOURCE),
             Mistake(_lets_tensorflow_decide, TOO_MANY_AT_ONCE),
+            Mistake(_interleaves_generators, INTERLEAVED),
             Mistake(_takes_what_is_ready, AS_THEY_COME),
             Mistake(_sets_no_shapes, SHAPES_UNKNOWN),
             Mistake(_sets_the_batch_size, SHAPES_FIXED),
@@ -2242,53 +2455,6 @@ EXERCISES = (
             "`parallel` batches are under way, and they arrive in order. Their Python still shares "
             "one lock, so this pays where a batch waits for files or computes outside of Python, "
             "as OpenCV does."
-        ),
-    ),
-    Exercise(
-        id="09.augment",
-        task=(
-            "Write augmented(dataset, seed, epoch): the photos mirrored and brightened at random, "
-            "by random numbers that depend on seed, epoch and place alone."
-        ),
-        solution=augmented,
-        check=check_augment,
-        hints=(
-            "`tf.image.stateless_random_flip_left_right` and `stateless_random_brightness` draw "
-            "from a seed that they are given, two whole numbers, and from nothing else. So each "
-            "photo needs a seed of its own, and each of its two changes another one.",
-            "`dataset.enumerate()` gives pairs of a place and an element. "
-            "`tf.random.fold_in([seed, epoch], place)` makes one seed of the three, and "
-            "`tf.random.split` makes two seeds of one.",
-            "In `augment(place, element)`: `image, label = element`, `of_photo = "
-            "tf.random.fold_in([seed, epoch], place)`, `flip, light = "
-            "tf.unstack(tf.random.split(of_photo))`, `image = "
-            "tf.image.stateless_random_flip_left_right(image, flip)`, `image = "
-            "tf.image.stateless_random_brightness(image, 0.2, light)`, `return image, label`. Then "
-            "`return dataset.enumerate().map(augment, num_parallel_calls=tf.data.AUTOTUNE)`.",
-        ),
-        mistakes=(
-            Mistake(_draws_with_state, GOES_ON),
-            Mistake(_sets_the_global_seed, SEEDED_FOR_ALL),
-            Mistake(_draws_in_python, TRACED_ONCE),
-            Mistake(_seeds_numpy, DRAWN_FROM_ALL),
-            Mistake(_has_one_seed, ALL_ALIKE),
-            Mistake(_forgets_the_epoch, SAME_IN_EVERY_EPOCH),
-            Mistake(_forgets_the_seed, SEED_IGNORED),
-            Mistake(_adds_seed_and_epoch, _shared((1, 0), (0, 1), 0)),
-            Mistake(_adds_epoch_and_place, _shared((1, 2), (1, 0), -2)),
-            Mistake(_takes_a_seed_twice, TOGETHER),
-            Mistake(_adds_to_large_floats, NOTHING_ADDED),
-            Mistake(_wraps_around, WRAPS),
-            Mistake(_gives_floats, FLOATS.format(found="float32")),
-            Mistake(_gives_the_place, PLACE_AS_LABEL),
-            Mistake(_turns_upside_down, UPSIDE_DOWN),
-            Mistake(_drops_the_mirrored, NEVER_MIRRORED),
-            Mistake(_loses_the_size, UNKNOWN_SIZE),
-        ),
-        right=(
-            "whoever repeats an epoch gets the same photos, in however many threads they are made. "
-            "And since nothing in `map` keeps a state, tf.data could run it in parallel even "
-            "without being told."
         ),
     ),
     Exercise(
@@ -2335,6 +2501,59 @@ EXERCISES = (
             "it needs no more than one element of each at a time, so it compares datasets of any "
             "size, and one that never ends as well. The same elements are the half of it: "
             "`trained_parity` compares what a model has learned from them."
+        ),
+    ),
+    Exercise(
+        id="09.augment",
+        task=(
+            "Write augmented(dataset, seed, epoch): the photos mirrored and brightened at random, "
+            "by random numbers that depend on seed, epoch and place alone."
+        ),
+        solution=augmented,
+        check=check_augment,
+        hints=(
+            "`tf.image.stateless_random_flip_left_right` and `stateless_random_brightness` draw "
+            "from a seed that they are given, two whole numbers, and from nothing else. So each "
+            "photo needs a seed of its own, and each of its two changes another one.",
+            "`dataset.enumerate()` gives pairs of a place and an element. "
+            "`tf.random.fold_in([seed, epoch], place)` makes one seed of the three, and "
+            "`tf.random.split` makes two seeds of one.",
+            "In `augment(place, element)`: `image, label = element`, `of_photo = "
+            "tf.random.fold_in([seed, epoch], place)`, `flip, light = "
+            "tf.unstack(tf.random.split(of_photo))`, `image = "
+            "tf.image.stateless_random_flip_left_right(image, flip)`, `image = "
+            "tf.image.stateless_random_brightness(image, 0.2, light)`, `return image, label`. Then "
+            "`return dataset.enumerate().map(augment, num_parallel_calls=tf.data.AUTOTUNE)`.",
+        ),
+        mistakes=(
+            Mistake(_draws_with_state, GOES_ON),
+            Mistake(_sets_the_global_seed, SEEDED_FOR_ALL),
+            Mistake(_draws_in_python, TRACED_ONCE),
+            Mistake(_seeds_numpy, DRAWN_FROM_ALL),
+            Mistake(_draws_while_traced, FROZEN.format(changed="changed")),
+            Mistake(_has_one_seed, ALL_ALIKE.format(changed="changed")),
+            Mistake(_zips_new_seeds, OTHER_SEEDS),
+            Mistake(_zips_seeds, OF_THE_GLOBAL_SEED),
+            Mistake(_forgets_the_epoch, SAME_IN_EVERY_EPOCH),
+            Mistake(_mirrors_without_the_epoch, MIRRORED_IN_EVERY_EPOCH),
+            Mistake(_brightens_without_the_epoch, BRIGHT_IN_EVERY_EPOCH),
+            Mistake(_forgets_the_seed, SEED_IGNORED.format(changed="changed")),
+            Mistake(_adds_seed_and_epoch, _shared((1, 0), (0, 1), 0)),
+            Mistake(_adds_epoch_and_place, _shared((1, 2), (1, 0), -2)),
+            Mistake(_takes_a_seed_twice, TOGETHER),
+            Mistake(_adds_to_large_floats, NOTHING_ADDED),
+            Mistake(_counts_in_grey_levels, BLACK_OR_WHITE),
+            Mistake(_wraps_around, WRAPS),
+            Mistake(_gives_floats, FLOATS.format(found="float32")),
+            Mistake(_gives_the_place, PLACE_AS_LABEL),
+            Mistake(_turns_upside_down, UPSIDE_DOWN),
+            Mistake(_drops_the_mirrored, NEVER_MIRRORED),
+            Mistake(_loses_the_size, UNKNOWN_SIZE),
+        ),
+        right=(
+            "whoever repeats an epoch gets the same photos, in however many threads they are made. "
+            "And since nothing in `map` keeps a state, tf.data could run it in parallel even "
+            "without being told."
         ),
     ),
 )

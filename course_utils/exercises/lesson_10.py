@@ -7,6 +7,7 @@ import itertools
 import math
 import numbers
 import os
+import re
 import struct
 import tempfile
 import threading
@@ -88,6 +89,12 @@ READ_WHEN_BUILT = (
     "called in Python, or the dataset is run through already. Give `read` to `map`, and leave it "
     "to the first epoch to fill the cache."
 )
+READ_INTO_A_LIST = (
+    "`read` is called in Python while the dataset is built, before anybody has asked for a photo, "
+    "and one tensor is to be made of what it gave, which can't be: sizes differ. Let a dataset of "
+    "paths call it, in the first epoch: `tf.data.Dataset.from_tensor_slices(files).map(read)`, and "
+    "`.cache()` behind that keeps the photos."
+)
 IN_BATCHES = (
     "The elements are batches, and single photos are asked for: leave `batch` out. (Batches that "
     "are cached keep together for good: `shuffle` behind them moves whole batches.)"
@@ -116,6 +123,11 @@ IN_NAME_ONLY = (
 )
 
 EPOCHS, FILES = 4, 48
+# What TensorFlow and NumPy say where arrays of several shapes are to become one.
+OF_SEVERAL_SIZES = (
+    "Shapes of all inputs must match|must have the same shape|inhomogeneous|non-rectangular"
+    "|Dimensions .* are not compatible"
+)
 
 
 def cached(files, read, augment):
@@ -136,6 +148,8 @@ def check_cache(answer: Callable) -> None:
             raise Wrong(told[0]) from None
         if "No files matched pattern" in str(error):
             raise Wrong(IN_NAME_ONLY) from None
+        if given.reads and re.search(OF_SEVERAL_SIZES, str(error)):
+            raise Wrong(READ_INTO_A_LIST) from None
         _judge_function(error)
         raise
     if not isinstance(dataset, tf.data.Dataset):
@@ -356,6 +370,11 @@ def _reads_when_built(files, read, augment):
     return photos.shuffle(len(files)).map(augment)
 
 
+def _reads_into_a_list(files, read, augment):
+    photos = tf.data.Dataset.from_tensor_slices([read(file) for file in files])
+    return photos.shuffle(len(files)).map(augment)
+
+
 def _makes_batches(files, read, augment):
     photos = tf.data.Dataset.from_tensor_slices(files).map(read).cache()
     return photos.shuffle(len(files)).map(augment).batch(8)
@@ -432,6 +451,15 @@ HALF_SEEN = (
     "already. A process that is killed cleans nothing up, and a reader may come at any time. Write "
     "under another name, and rename when all are written and closed."
 )
+OLD_LOST = (
+    "The new run failed, and the earlier files are gone. Don't delete them: `os.replace` replaces "
+    "them in the end."
+)
+STILL_OPEN = (
+    "Files got their own names while their writers were still open, so for a moment something lay "
+    "there that wasn't whole: the end of it waits in the writer's buffer. Leave the `with`, or "
+    "close each writer, before you rename."
+)
 ERROR_SWALLOWED = (
     "The examples ended with an error in the middle, and `write` returned as if they were "
     "complete. Clean up in `finally`, without `except`, or raise the error again: whoever called "
@@ -497,6 +525,10 @@ def check_write(answer: Callable) -> None:
         torn = _judge_an_error(answer, whole)
         if given.half_seen or torn.half_seen:
             raise Wrong(HALF_SEEN)
+        if torn.contents() != torn.before:
+            raise Wrong(OLD_LOST)
+        if given.still_open:
+            raise Wrong(STILL_OPEN)
         given = _Examples(EXAMPLES[:2], few, 5)
         _judge_files(_written(answer, given), given)
 
@@ -526,7 +558,7 @@ class _Examples(Iterator):
         self.writers: list = []
         self.refused: list = []  # what a writer was given that isn't bytes
         self.drawn = self.written = self.most_held = 0
-        self.ended = self.drawn_twice = self.half_seen = False
+        self.ended = self.drawn_twice = self.half_seen = self.still_open = False
         self.before = self.contents()
 
     def __next__(self) -> tuple[bytes, int]:
@@ -548,6 +580,13 @@ class _Examples(Iterator):
         """What lies under the names of whole files."""
         paths = [Path(self.folder, name) for name in self.names]
         return {path.name: path.read_bytes() for path in paths if path.is_file()}
+
+    @contextlib.contextmanager
+    def closing(self) -> Iterator[None]:
+        """Look whether closing a writer adds to a file that has its own name already."""
+        before = self.contents()
+        yield
+        self.still_open |= self.contents() != before
 
     def others(self) -> list[str]:
         """What else lies in the folder."""
@@ -578,11 +617,13 @@ def _noticed(given: _Examples) -> Iterator[None]:
 
         def close(self):
             self.closed = True
-            super().close()
+            with given.closing():
+                super().close()
 
         def __exit__(self, *error):
             self.closed = True
-            return super().__exit__(*error)
+            with given.closing():
+                return super().__exit__(*error)
 
     tf.io.TFRecordWriter = TFRecordWriter
     try:
@@ -1033,6 +1074,48 @@ def _removes_half_files(examples, folder, shards):
     return paths
 
 
+def _deletes_the_earlier_files(examples, folder, shards):
+    paths = [f"{folder}/photos-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
+    for path in paths:
+        if os.path.exists(path):
+            os.remove(path)
+    writers = [tf.io.TFRecordWriter(f"{path}.unfinished") for path in paths]
+    try:
+        for number, (photo, label) in enumerate(examples):
+            feature = {
+                "photo": tf.train.Feature(bytes_list=tf.train.BytesList(value=[photo])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writers[number % shards].write(example.SerializeToString())
+    finally:
+        for writer in writers:
+            writer.close()
+    for path in paths:
+        os.replace(f"{path}.unfinished", path)
+    return paths
+
+
+def _renames_inside_the_with(examples, folder, shards):
+    from contextlib import ExitStack
+
+    paths = [f"{folder}/photos-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(tf.io.TFRecordWriter(f"{path}.unfinished")) for path in paths
+        ]
+        for number, (photo, label) in enumerate(examples):
+            feature = {
+                "photo": tf.train.Feature(bytes_list=tf.train.BytesList(value=[photo])),
+                "label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writers[number % shards].write(example.SerializeToString())
+        for path in paths:
+            os.replace(f"{path}.unfinished", path)
+    return paths
+
+
 def _swallows_the_error(examples, folder, shards):
     paths = [f"{folder}/photos-{n:05d}-of-{shards:05d}.tfrecord" for n in range(shards)]
     writers = [tf.io.TFRecordWriter(f"{path}.unfinished") for path in paths]
@@ -1168,6 +1251,10 @@ DECODED_RAW = (
     "JPEG, which is no pixel. Leave the photos as they are, strings; `tf.io.decode_jpeg` decodes "
     "them later, one by one."
 )
+DECODED_EACH = (
+    "The photos are decoded: these are pixels. Leave them as they are, strings: photos of several "
+    "sizes make no batch, and whoever uses the dataset decodes them, one by one."
+)
 DECODED = (
     "`tf.io.decode_jpeg`, and what is like it, takes the bytes of one photo, and a batch is many. "
     "Here the photos are to stay as they are, bytes: whoever uses the dataset decodes them, one by "
@@ -1210,14 +1297,14 @@ def read(paths, batch_size):
 
 
 def check_read(answer: Callable) -> None:
-    """Have examples read that lie in a few files, then in more files than there are cores."""
+    """Have examples read from a few files, then from more than cores, or than a number says."""
     with tempfile.TemporaryDirectory(prefix="records_", ignore_cleanup_errors=True) as folder:
         examples = EXAMPLES + OTHERS[:3]
         few, many = (os.path.join(folder, name) for name in ("few", "many"))
         os.mkdir(few)
         os.mkdir(many)
         _judge_reading(answer, write(examples, few, 3), examples, 4)
-        files = (os.cpu_count() or 1) + 2
+        files = max(17, (os.cpu_count() or 1) + 2)
         examples = [(b"%d" % number, number) for number in range(2 * files + 1)]
         # In another order than that of their names.
         paths = write(examples, many, files)
@@ -1302,8 +1389,10 @@ def _judge_batches(spec: object) -> None:
     photos, labels = spec
     if (photos.dtype, labels.dtype) == (tf.int64, tf.string):
         raise Wrong(SWAPPED)
-    if photos.dtype == tf.uint8:
+    if photos.dtype == tf.uint8 and photos.shape.rank == 2:
         raise Wrong(DECODED_RAW)
+    if photos.dtype == tf.uint8 or (photos.dtype.is_floating and photos.shape.rank == 4):
+        raise Wrong(DECODED_EACH)
     if 2 in (photos.shape.rank, labels.shape.rank):
         raise Wrong(IN_COLUMNS)
     if 0 in (photos.shape.rank, labels.shape.rank):
@@ -1640,6 +1729,25 @@ def _decodes_raw(paths, batch_size):
     return records.batch(batch_size).map(parse)
 
 
+def _decodes_each(paths, batch_size):
+    features = {
+        "photo": tf.io.FixedLenFeature((), tf.string),
+        "label": tf.io.FixedLenFeature((), tf.int64),
+    }
+
+    def parse(records):
+        parsed = tf.io.parse_example(records, features)
+        photos = tf.map_fn(
+            tf.io.decode_jpeg, parsed["photo"], fn_output_signature=tf.TensorSpec(None, tf.uint8)
+        )
+        return photos, parsed["label"]
+
+    records = tf.data.Dataset.from_tensor_slices(paths).interleave(
+        tf.data.TFRecordDataset, cycle_length=len(paths), num_parallel_calls=tf.data.AUTOTUNE
+    )
+    return records.batch(batch_size).map(parse)
+
+
 def _decodes_the_batch(paths, batch_size):
     features = {
         "photo": tf.io.FixedLenFeature((), tf.string),
@@ -1736,6 +1844,12 @@ RATIO = (
     "You divide `before` by `after`. That says how many times faster an epoch is, but not what it "
     "gains: from 2 s to 1 s and from 200 s to 100 s have the same ratio. What an epoch gains is "
     "the difference, `before - after`."
+)
+BY_RATIO = (
+    "Yours is `build_seconds / before * after`, which is also `build_seconds` divided by the ratio "
+    "`before / after`. That is how many seconds the new way needs for the epochs that the old way "
+    "makes while you build, and no number of epochs. What an epoch gains is the difference, "
+    "`before - after`: divide `build_seconds` by that."
 )
 BY_BEFORE = (
     "You divide by `before`: so many epochs of the old way take as long as building. But each "
@@ -1901,7 +2015,11 @@ def _has_a_free_first_epoch(build_seconds, before, after):
 
 
 def _takes_the_ratio(build_seconds, before, after):
-    return None if after >= before else int(np.ceil(build_seconds / (before / after)))
+    return None if after >= before else int(np.ceil(before / after))
+
+
+def _divides_by_the_ratio(build_seconds, before, after):
+    return None if after >= before else int(np.ceil(build_seconds / before * after))
 
 
 def _divides_by_before(build_seconds, before, after):
@@ -1949,6 +2067,7 @@ PAYS_MISTAKES = (
     Mistake(_has_a_slow_first_epoch, FIRST_AS_BEFORE),
     Mistake(_has_a_free_first_epoch, FIRST_IN_BUILDING),
     Mistake(_takes_the_ratio, RATIO),
+    Mistake(_divides_by_the_ratio, BY_RATIO),
     Mistake(_divides_by_before, BY_BEFORE),
     Mistake(_divides_by_after, BY_AFTER),
     Mistake(_turns_the_difference, SIGN),
@@ -1976,8 +2095,12 @@ RULES = (
     ),
     (lambda build, before, after: build / (before - after) + 1, FIRST_AS_BEFORE),
     (lambda build, before, after: before / after, RATIO),
-    (lambda build, before, after: _up(before / after), RATIO),
-    (lambda build, before, after: build / (before / after), RATIO),
+    (lambda build, before, after: before // after, RATIO),
+    # Four ways, which floats may tell apart where a whole number comes out.
+    (lambda build, before, after: build / (before / after), BY_RATIO),
+    (lambda build, before, after: build // (before / after), BY_RATIO),
+    (lambda build, before, after: int(build / before * after), BY_RATIO),
+    (lambda build, before, after: _up(build / (before / after)), BY_RATIO),
     (lambda build, before, after: build / before, BY_BEFORE),
     (lambda build, before, after: build / after, BY_AFTER),
     (lambda build, before, after: build // before, BY_BEFORE),
@@ -2144,6 +2267,7 @@ EXERCISES = (
             Mistake(_repeats_behind, ENDLESS),
             Mistake(_names_a_file, IN_A_FILE),
             Mistake(_reads_when_built, READ_WHEN_BUILT),
+            Mistake(_reads_into_a_list, READ_INTO_A_LIST),
             Mistake(_makes_batches, IN_BATCHES),
             Mistake(_never_augments, NOT_AUGMENTED),
         ),
@@ -2194,6 +2318,8 @@ EXERCISES = (
             Mistake(_decodes_the_photo, PHOTO_CHANGED),
             Mistake(_leaves_half_files, HALF_LEFT),
             Mistake(_removes_half_files, HALF_SEEN),
+            Mistake(_deletes_the_earlier_files, OLD_LOST),
+            Mistake(_renames_inside_the_with, STILL_OPEN),
             Mistake(_swallows_the_error, ERROR_SWALLOWED),
             Mistake(_opens_for_each, LAST_ONLY),
             Mistake(_compresses, COMPRESSED),
@@ -2245,6 +2371,7 @@ EXERCISES = (
             Mistake(_names_another_feature, NO_SUCH_FEATURE.format(name="image")),
             Mistake(_says_the_types_alone, NO_FEATURES),
             Mistake(_decodes_raw, DECODED_RAW),
+            Mistake(_decodes_each, DECODED_EACH),
             Mistake(_decodes_the_batch, DECODED),
             Mistake(_parses_in_python, IN_PYTHON),
             Mistake(_drops_the_last, LAST_BATCH_LOST.format(found=8, count=11, size=4)),

@@ -529,6 +529,35 @@ def a_generator_and_a_prefetch(sequence, parallel):
     )
 
 
+def by_a_class(sequence, parallel):
+    class Batches:
+        def __init__(self):
+            self.index = -1
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.index += 1
+            if self.index == len(sequence):
+                raise StopIteration
+            return sequence[self.index]
+
+    dataset = dataset_of(sequence, Batches)
+    return dataset.map(lambda *batch: batch, num_parallel_calls=parallel)
+
+
+def indices_of_a_generator(sequence, parallel):
+    """Numbers come from a generator, batches from a map that isn't parallel."""
+
+    def indices():
+        yield from range(len(sequence))
+
+    dataset = from_generator(indices, output_signature=tf.TensorSpec((), tf.int64))
+    dataset = dataset.map(lambda index: set_shapes(*by_numpy(sequence, index)))
+    return dataset.apply(promise(len(sequence)))
+
+
 def by_interleave(sequence, parallel):
     def one(index):
         return tf.data.Dataset.from_tensors(set_shapes(*by_numpy(sequence, index)))
@@ -617,6 +646,61 @@ def an_rng_while_traced(dataset, seed, epoch):
     return dataset.map(augment)
 
 
+def an_rng_before_the_map(dataset, seed, epoch):
+    rng = np.random.default_rng([seed, epoch])
+    mirror, delta = rng.random() < 0.5, rng.uniform(-0.2, 0.2)
+
+    def augment(image, label):
+        image = image[:, ::-1] if mirror else image
+        return tf.image.adjust_brightness(image, delta), label
+
+    return dataset.map(augment)
+
+
+def an_rng_in_each_call(seed, epoch, place, image):
+    def changed(image):
+        return mirrored_and_brightened(image, np.random.default_rng([seed, epoch]))
+
+    return tf.ensure_shape(tf.numpy_function(changed, [image], tf.uint8), image.shape)
+
+
+def mirrored_by_epoch(seed, epoch, place, image):
+    flip = tf.random.fold_in([seed, epoch], 9)
+    image = tf.image.stateless_random_flip_left_right(image, flip)
+    light = tf.random.fold_in([seed, epoch], place)
+    return tf.image.stateless_random_brightness(image, 0.2, light)
+
+
+def with_seeds(seeds_of):
+    """An answer to 09.augment: the seeds of a dataset of them, each added to the epoch."""
+
+    def answer(dataset, seed, epoch):
+        def augment(element, of_photo):
+            image, label = element
+            flip, light = tf.unstack(tf.random.split(of_photo + epoch))
+            image = tf.image.stateless_random_flip_left_right(image, flip)
+            return tf.image.stateless_random_brightness(image, 0.2, light), label
+
+        return tf.data.Dataset.zip(dataset, seeds_of(seed)).map(augment)
+
+    return answer
+
+
+def random_ones(seed, **named):
+    return tf.data.Dataset.random(seed=seed, **named).batch(2)
+
+
+def random_ones_and_others(seed):
+    return random_ones(seed).map(
+        lambda seeds: seeds + tf.random.uniform([], maxval=9, dtype=tf.int64, seed=seed)
+    )
+
+
+def shuffled_ones(seed):
+    numbers = tf.data.Dataset.range(999).shuffle(999, seed, reshuffle_each_iteration=False)
+    return numbers.map(lambda number: tf.stack([number, number]))
+
+
 def two_seeds(flip_seed, light_seed):
     """A change that takes its two seeds from seed, epoch and place."""
 
@@ -670,6 +754,11 @@ def wrapped_in_numpy(dataset, seed, epoch):
 def multiplied(image, seed):
     factor = tf.random.stateless_uniform([], seed, 0.8, 1.2)
     return tf.cast(tf.clip_by_value(tf.cast(image, tf.float32) * factor, 0, 255), tf.uint8)
+
+
+def in_grey_levels(image, seed):
+    delta = tf.random.stateless_uniform([], seed, -51, 51)
+    return tf.image.adjust_brightness(image, delta)
 
 
 def of_what_it_shows(seed, epoch, place, image):
@@ -778,6 +867,13 @@ GUISES = [
     ("09.by_index", asking(by_numpy, num_parallel_calls=1), lesson_09.ONE_AT_A_TIME),
     ("09.by_index", one_after_another, lesson_09.ONE_AT_A_TIME),
     ("09.by_index", a_generator_and_a_prefetch, lesson_09.SERIAL_SOURCE),
+    ("09.by_index", by_a_class, lesson_09.SERIAL_SOURCE),
+    (
+        "09.by_index",
+        lambda s, n: dataset_of(s, lambda: map(s.__getitem__, range(len(s)))),
+        lesson_09.SERIAL_SOURCE,
+    ),
+    ("09.by_index", indices_of_a_generator, lesson_09.ONE_AT_A_TIME),
     ("09.by_index", asking(by_numpy, num_parallel_calls=7), lesson_09.TOO_MANY_AT_ONCE),
     ("09.by_index", by_interleave, lesson_09.ONE_AT_A_TIME),
     ("09.by_index", with_options_of_its_own, lesson_09.AS_THEY_COME),
@@ -789,7 +885,20 @@ GUISES = [
     ("09.augment", from_the_clock, lesson_09.GOES_ON),
     ("09.augment", seeded_by_keras, lesson_09.SEEDED_FOR_ALL),
     ("09.augment", drawn_by(numpys_module), lesson_09.TRACED_ONCE),
-    ("09.augment", an_rng_while_traced, lesson_09.ALL_ALIKE),
+    ("09.augment", an_rng_while_traced, lesson_09.FROZEN.format(changed="changed")),
+    ("09.augment", an_rng_before_the_map, lesson_09.FROZEN.format(changed="changed")),
+    ("09.augment", drawn_by(an_rng_in_each_call), lesson_09.ALL_ALIKE.format(changed="changed")),
+    ("09.augment", drawn_by(mirrored_by_epoch), lesson_09.ALL_ALIKE.format(changed="mirrored")),
+    ("09.augment", with_seeds(random_ones), lesson_09.OF_THE_GLOBAL_SEED),
+    ("09.augment", with_seeds(shuffled_ones), lesson_09.OF_THE_GLOBAL_SEED),
+    ("09.augment", with_seeds(lambda seed: random_ones(None)), lesson_09.OTHER_SEEDS),
+    (
+        "09.augment",
+        with_seeds(lambda seed: random_ones(seed, rerandomize_each_iteration=True)),
+        lesson_09.OTHER_SEEDS,
+    ),
+    ("09.augment", with_seeds(random_ones_and_others), lesson_09.GOES_ON),
+    ("09.augment", drawn_by(brightened(in_grey_levels)), lesson_09.BLACK_OR_WHITE),
     (
         "09.augment",
         drawn_by(two_seeds(lambda s, e, p: (s, p), lambda s, e, p: (s + 7, p))),
@@ -797,18 +906,43 @@ GUISES = [
     ),
     (
         "09.augment",
+        drawn_by(two_seeds(lambda s, e, p: (s, p), lambda s, e, p: (e, p))),
+        lesson_09.MIRRORED_IN_EVERY_EPOCH,
+    ),
+    (
+        "09.augment",
+        drawn_by(two_seeds(lambda s, e, p: (1000 * s + e, p), lambda s, e, p: (s, p))),
+        lesson_09.BRIGHT_IN_EVERY_EPOCH,
+    ),
+    (
+        "09.augment",
         drawn_by(two_seeds(lambda s, e, p: (e, p), lambda s, e, p: (e, p + 7000))),
-        lesson_09.SEED_IGNORED,
+        lesson_09.SEED_IGNORED.format(changed="changed"),
+    ),
+    (
+        "09.augment",
+        drawn_by(two_seeds(lambda s, e, p: (e, p), lambda s, e, p: (1000 * s + e, p))),
+        lesson_09.SEED_IGNORED.format(changed="mirrored"),
+    ),
+    (
+        "09.augment",
+        drawn_by(two_seeds(lambda s, e, p: (5000 * s + e, p), lambda s, e, p: (e, p))),
+        lesson_09.SEED_IGNORED.format(changed="brightened"),
     ),
     (
         "09.augment",
         drawn_by(two_seeds(lambda s, e, p: (77 * s + 5 * e, p), lambda s, e, p: (1000 * s + e, p))),
-        lesson_09._shared((1, 0), (0, 1000), 0),
+        lesson_09._shared((1, 0), (0, 1000), 0, "brightened"),
     ),
     (
         "09.augment",
         drawn_by(two_seeds(lambda s, e, p: (s * 500 + e, p), lambda s, e, p: (s, e - p))),
-        lesson_09._shared((1, 2), (1, 0), 2),
+        lesson_09._shared((1, 2), (1, 0), 2, "brightened"),
+    ),
+    (
+        "09.augment",
+        drawn_by(two_seeds(lambda s, e, p: (s, e - p), lambda s, e, p: (s * 500 + e, p))),
+        lesson_09._shared((1, 2), (1, 0), 2, "mirrored"),
     ),
     ("09.augment", wrapped_in_numpy, lesson_09.WRAPS),
     ("09.parity", comparing(other_bytes, zipped=zip), lesson_09.STOPS_AT_THE_SHORTER),
@@ -1047,7 +1181,7 @@ def test_other_wrong_answers_are_told_how(id, answer, words):
 # ------------------------------------------------------------------------- what a check leaves
 
 
-@pytest.mark.parametrize("answer", [seeded_by_keras, lesson_09._seeds_numpy])
+@pytest.mark.parametrize("answer", [seeded_by_keras, lesson_09._seeds_numpy, lesson_09._zips_seeds])
 @pytest.mark.parametrize("seed", [None, 5])
 def test_seeds_that_were_set_stay(answer, seed):
     """Also TensorFlow's global one, which the fixture compares only as it was before."""
@@ -1121,6 +1255,24 @@ def test_what_wraps_around_is_recognised(delta):
     seen = album.photos[0] + np.array(delta).astype(np.uint8)
     with pytest.raises(Wrong, match="begin again at the other end"):
         album.recognised(seen, 0)
+
+
+@pytest.mark.parametrize("delta", [-50.5, -20.4, 17.3, 40.7])
+@pytest.mark.parametrize("held", [0, 96])
+def test_floats_that_wrap_around_are_recognised(delta, held):
+    """A cast to uint8 holds whole vectors of floats at the border, and wraps the rest around."""
+    album, _ = lesson_09._albums()
+    added = np.trunc(album.photos[0].ravel() + delta).astype(int)
+    seen = np.concatenate([added[:held].clip(0, 255), added[held:] % 256])
+    with pytest.raises(Wrong, match="begin again at the other end"):
+        album.recognised(seen.reshape(album.photos[0].shape).astype(np.uint8), 0)
+
+
+def test_photos_made_of_small_floats_are_not_called_black_or_white():
+    def small(image, seed):
+        return tf.cast(tf.image.convert_image_dtype(image, tf.float32), tf.uint8)
+
+    assert "A photo isn't what it should be" in said("09.augment", drawn_by(brightened(small)))
 
 
 # --------------------------------------------------------------- what the praise says is true

@@ -196,10 +196,29 @@ class WriteRight:
         except Exception as error:
             raise OSError(f"nothing was written to {folder}") from error
 
-    def that_removes_the_old_ones(examples, folder, shards):
-        for path in Path(folder).glob("*.tfrecord"):
-            path.unlink()
-        return lesson_10.write(examples, folder, shards)
+    def one_file_closed_and_renamed_after_the_other(examples, folder, shards):
+        paths = names(folder, shards)
+        writers = [tf.io.TFRecordWriter(f"{path}.new") for path in paths]
+        with contextlib.ExitStack() as stack:
+            for writer in writers:
+                stack.callback(writer.close)
+            for number, each in enumerate(examples):
+                writers[number % shards].write(example_of(*each).SerializeToString())
+            for writer, path in zip(writers, paths):
+                writer.close()
+                shutil.move(f"{path}.new", path)
+        return paths
+
+    def renamed_when_all_was_flushed(examples, folder, shards):
+        paths = names(folder, shards)
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(tf.io.TFRecordWriter(f"{path}.new")) for path in paths]
+            for number, each in enumerate(examples):
+                writers[number % shards].write(example_of(*each).SerializeToString())
+            for writer, path in zip(writers, paths):
+                writer.flush()
+                os.replace(f"{path}.new", path)
+        return paths
 
     def that_draws_by_hand(examples, folder, shards):
         paths = names(folder, shards)
@@ -440,6 +459,14 @@ def reads_in_a_list(files, read, augment):
     return dataset.shuffle(len(files)).map(augment)
 
 
+def reads_into(stack):
+    def answer(files, read, augment):
+        photos = from_slices(stack([read(path) for path in files]))
+        return photos.shuffle(len(files)).map(augment)
+
+    return answer
+
+
 def looks_at_the_first(files, read, augment):
     photos = from_slices(files).map(read).cache()
     next(iter(photos))
@@ -524,6 +551,39 @@ def collects_by_file(examples, folder, shards):
                 writer.write(record)
         os.replace(f"{path}.new", path)
     return paths
+
+
+def removes_the_old_ones(examples, folder, shards):
+    for path in Path(folder).glob("*.tfrecord"):
+        path.unlink()
+    return lesson_10.write(examples, folder, shards)
+
+
+def keeps_none_of_an_error(examples, folder, shards):
+    try:
+        return lesson_10.write(examples, folder, shards)
+    except BaseException:
+        for path in names(folder, shards):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def renames_while_open(rename, closed=0):
+    """Answers that rename in the `with`, when so many of the writers are closed."""
+
+    def answer(examples, folder, shards):
+        paths = names(folder, shards)
+        with contextlib.ExitStack() as stack:
+            writers = [stack.enter_context(tf.io.TFRecordWriter(f"{path}.new")) for path in paths]
+            for number, each in enumerate(examples):
+                writers[number % shards].write(example_of(*each).SerializeToString())
+            for writer in writers[:closed]:
+                writer.close()
+            for path in paths:
+                rename(f"{path}.new", path)
+        return paths
+
+    return answer
 
 
 def opens_when_needed(examples, folder, shards):
@@ -644,6 +704,14 @@ def parses_where_it_reads(paths, batch_size):
     return parsed.batch(batch_size)
 
 
+def decoding(decode, dtype=tf.uint8):
+    def parse(records):
+        photos, labels = pair(records)
+        return tf.map_fn(decode, photos, fn_output_signature=dtype), labels
+
+    return reading(parse)
+
+
 def with_features(**features):
     def parse(records):
         return pair(records, FEATURES | features)
@@ -730,6 +798,11 @@ GUISES = [
     ("10.cache", takes_a_snapshot, "IN_A_FILE"),
     ("10.cache", reads_in_a_list, "READ_WHEN_BUILT"),
     ("10.cache", looks_at_the_first, "READ_WHEN_BUILT"),
+    *(
+        ("10.cache", reads_into(stack), "READ_INTO_A_LIST")
+        for stack in (list, tuple, tf.stack, np.stack, np.array)
+    ),
+    ("10.cache", reads_into(lambda photos: [np.asarray(p) for p in photos]), "READ_INTO_A_LIST"),
     ("10.cache", augments_the_paths, "AUGMENT_FIRST"),
     ("10.cache", reads_all_at_once, "ONE_PATH"),
     ("10.cache", reads_batches, "ONE_PATH"),
@@ -749,6 +822,18 @@ GUISES = [
     ("10.write", writing(record=with_photo("bytes_list", encoded_again)), "PHOTO_CHANGED"),
     ("10.write", writing(suffix=""), "HALF_LEFT"),
     ("10.write", writing(suffix="", cleaned=BaseException), "HALF_SEEN"),
+    ("10.write", removes_the_old_ones, "OLD_LOST"),
+    ("10.write", keeps_none_of_an_error, "OLD_LOST"),
+    ("10.write", renames_while_open(os.replace), "STILL_OPEN"),
+    ("10.write", renames_while_open(os.rename, closed=2), "STILL_OPEN"),
+    ("10.write", renames_while_open(lambda new, path: Path(new).replace(path)), "STILL_OPEN"),
+    ("10.write", renames_while_open(lambda new, path: Path(new).rename(path)), "STILL_OPEN"),
+    ("10.write", renames_while_open(shutil.move), "STILL_OPEN"),
+    (
+        "10.write",
+        renames_while_open(lambda new, path: tf.io.gfile.rename(new, str(path), overwrite=True)),
+        "STILL_OPEN",
+    ),
     ("10.write", writing(caught=lesson_10._Torn), "ERROR_SWALLOWED"),
     ("10.write", returns_in_finally, "ERROR_SWALLOWED"),
     ("10.write", writing(options="ZLIB"), "COMPRESSED"),
@@ -762,6 +847,11 @@ GUISES = [
     ("10.read", with_reads(1), "TOO_FEW_AT_A_TIME"),
     ("10.read", with_reads(2), "TOO_FEW_AT_A_TIME"),
     ("10.read", with_reads(AUTOTUNE), "TOO_FEW_AT_A_TIME"),
+    *(("10.read", reading(cycle_length=n), "TOO_FEW_AT_A_TIME") for n in (3, 4, 5, 8, 16)),
+    ("10.read", decoding(tf.io.decode_jpeg), "DECODED_EACH"),
+    ("10.read", decoding(tf.io.decode_image), "DECODED_EACH"),
+    ("10.read", decoding(lambda photo: tf.io.decode_jpeg(photo) / 255, tf.float32), "DECODED_EACH"),
+    ("10.read", decoding(lambda photo: tf.io.decode_raw(photo, tf.uint8)), "DECODED_RAW"),
     ("10.read", reading(block_length=2), "SEVERAL_IN_A_ROW"),
     ("10.read", reading(num_parallel_calls=None), "NOT_PARALLEL"),
     ("10.read", reading(num_parallel_calls=1), "NOT_PARALLEL"),
@@ -786,6 +876,11 @@ GUISES = [
     ("10.pays", counts_a_slow_first, "FIRST_AS_BEFORE"),
     ("10.pays", counts_a_free_first, "FIRST_IN_BUILDING"),
     ("10.pays", lambda build, before, after: before / after, "RATIO"),
+    ("10.pays", lambda build, before, after: math.ceil(build / before * after), "BY_RATIO"),
+    ("10.pays", lambda build, before, after: build / before * after, "BY_RATIO"),
+    ("10.pays", lambda build, before, after: math.ceil(build / (before / after)), "BY_RATIO"),
+    ("10.pays", lambda build, before, after: round(build / (before / after), 9), "BY_RATIO"),
+    ("10.pays", lambda build, before, after: int(build * after / before), "BY_RATIO"),
     ("10.pays", lambda build, before, after: build / before, "BY_BEFORE"),
     ("10.pays", says_never_the_wrong_way, "SIGN"),
     ("10.pays", of_the_other_sign, "SIGN"),
@@ -910,6 +1005,12 @@ def leaves_copies(place, path):
     shutil.copy(place, path)
 
 
+def reads_and_raises(files, read, augment):
+    for path in files:
+        read(path)
+    raise ValueError("no idea of shapes")
+
+
 def raises_another(examples, folder, shards):
     try:
         return lesson_10.write(examples, folder, shards)
@@ -951,6 +1052,7 @@ ODD = [
     ("10.cache", reads_twice, "In 4 epochs of 48 files yours reads 96 times."),
     ("10.cache", lists_the_files, "IN_NAME_ONLY"),
     ("10.cache", lambda files, read, augment: from_slices(files), "The elements are string. They"),
+    ("10.cache", reads_and_raises, "ValueError: no idea of shapes\nin line "),
     ("10.cache", fails_in_map, "The function that you gave to `map` fails. NameError: name 'pth'"),
     ("10.cache", shuffles_by_turns, "Some epochs have the same order. Each should be shuffled"),
     ("10.write", nothing, "write gave back None, and should return a list of paths. Is `return` "),
@@ -1125,7 +1227,8 @@ def test_the_random_numbers_that_everybody_shares_stay_as_they_were(task):
 def test_the_verdicts_are_the_same_on_another_machine(cores, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
     assert said("10.read", lesson_10.read).startswith("Right")
-    assert said("10.read", with_reads(2)) == f"Wrong: {lesson_10.TOO_FEW_AT_A_TIME}"
+    for few in (with_reads(2), reading(cycle_length=4), reading(cycle_length=16)):
+        assert said("10.read", few) == f"Wrong: {lesson_10.TOO_FEW_AT_A_TIME}"
 
 
 @pytest.mark.parametrize("seed", [0, 7])
