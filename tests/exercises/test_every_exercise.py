@@ -19,7 +19,7 @@ EVERY = [task for file in FILES for task in of_lesson(file.stem[-2:])]
 NAMES = [f"lesson_{task.id[:2]}-{task.id[3:]}" for task in EVERY]
 each_exercise = pytest.mark.parametrize("task", EVERY, ids=NAMES)
 # Their answers wait, train, start threads and processes: a second time only in the soak tests.
-SLOW = ("03", "06", "07", "08")
+SLOW = ("03", "06", "07", "08", "09")
 
 
 @pytest.fixture(autouse=True)
