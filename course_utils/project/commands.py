@@ -141,8 +141,7 @@ def run_tests(options: argparse.Namespace, beyond: list[str]) -> int:
     if options.command == "soak":
         command += ["--soak"]  # one after the other: it times, and makes noise of its own
     else:
-        # Three files at a time, since many tests wait, for a process or a clock. The tests of one
-        # file stay together, as the cells of a notebook must.
+        # Two files at a time; the tests of one stay together, as the cells of a notebook must.
         # In the order of `testpaths`: what takes long must not be what is left for the end.
         command += ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
     command += beyond  # after the above, so that `-n 0` has the last word
