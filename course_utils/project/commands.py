@@ -143,7 +143,7 @@ def run_tests(options: argparse.Namespace, beyond: list[str]) -> int:
     else:
         # Two files at a time; the tests of one stay together, as the cells of a notebook must.
         # In the order of `testpaths`: what takes long must not be what is left for the end.
-        command += ["-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
+        command += ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
     command += beyond  # after the above, so that `-n 0` has the last word
     if options.lesson:
         command += ["--lesson", stem(options.lesson)]
