@@ -90,6 +90,7 @@ def opens(path):
     return True
 
 
+@pytest.mark.soak  # the lesson a second time: nbval runs it on the packaged photos
 def test_lesson_04_runs_whole_on_thirty_odd_files(odd_folder, monkeypatch):
     chosen = photo_set(folder=odd_folder)
     assert len(chosen) == 30
