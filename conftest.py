@@ -44,4 +44,4 @@ def pytest_collection_modifyitems(config, items):
 def belongs_to(nodeid, stem):
     """Tell whether a test is named for a lesson: its stem, or its number as in lesson_01."""
     number = re.match(r"\d\d(?=_)", stem)
-    return stem in nodeid or bool(number and re.search(rf"lesson_{number.group()}\b", nodeid))
+    return stem in nodeid or bool(number and re.search(rf"lesson_{number.group()}(?!\d)", nodeid))
